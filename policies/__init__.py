@@ -1,0 +1,1 @@
+"""Policies: findings in, verdict out. They know nothing of expressions, GPUs or sockets."""

@@ -1,0 +1,58 @@
+"""From findings to a verdict: pure and total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from classifiers.finding import Finding, Passage, Unjudged
+from policies.policy import Rule
+from policies.verdict import ALLOWED, Action, Blind, Mask, Reason, Verdict
+
+
+def decide(rules: Sequence[Rule], findings: Mapping[str, Sequence[Finding] | Unjudged], passage: Passage) -> Verdict:
+    """What is to be done with `passage`, given what each rule's classifier saw (by rule name).
+
+    A rule whose name is missing from `findings` was not looked at, and is judged as `Unjudged`: silence is never "safe".
+    Offsets in the verdict are those of the channel.
+    """
+    reasons: list[Reason] = []
+    masks: list[Mask] = []
+    blind: list[Blind] = []
+    action, say = Action.ALLOW, ""
+    for rule in rules:
+        seen = findings.get(rule.name, _NOT_LOOKED)
+        if isinstance(seen, Unjudged):
+            first, last = passage.offset + passage.begin, passage.offset + len(passage.text)
+            blind.append(Blind(rule.name, seen.reason, rule.on_error, passage.channel, first, last))
+            outcome = rule.on_error
+        else:
+            outcome = _act(rule, seen, passage, reasons, masks)
+        if outcome > action:
+            action, say = outcome, rule.say
+    if not reasons and not blind:
+        return ALLOWED
+    return Verdict(action, tuple(reasons), tuple(masks), tuple(blind), say)
+
+
+_NOT_LOOKED = Unjudged("error: not looked at")
+
+
+def _act(rule: Rule, seen: Sequence[Finding], passage: Passage, reasons: list[Reason], masks: list[Mask]) -> Action:
+    outcome = Action.ALLOW
+    for finding in seen:
+        if not counts(rule, finding):
+            continue
+        start, end = passage.offset + finding.start, passage.offset + finding.end
+        reasons.append(Reason(rule.name, finding.category, finding.score, rule.do, passage.channel, start, end))
+        if rule.do is Action.REDACT:
+            masks.append(Mask(start, end, rule.mask or finding.mask or f"<{finding.category.upper()}>", finding.open))
+        outcome = max(outcome, rule.do)
+    return outcome
+
+
+def counts(rule: Rule, finding: Finding) -> bool:
+    """Whether the finding reaches the rule's threshold for its category."""
+    if rule.when:
+        limit = rule.when.get(finding.category)
+        return limit is not None and finding.score >= limit
+    return finding.score >= rule.threshold

@@ -1,0 +1,97 @@
+"""A policy as the program holds it: frozen, whole, known by its digest. How it is written is `document`'s business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from classifiers.finding import Channel
+from policies.verdict import Action
+
+ReasoningShow = Literal["show", "hide", "summary_line"]
+OnHistory = Literal["block", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which classifier, on which channels, from what score, does what, and what an error means.
+
+    `when` maps a category to the score from which it counts; empty means every category from `threshold`.
+    `say` is the text shown to the user, or the name of a message in `Policy.messages`. `within` is the time budget in seconds.
+    `mask` replaces a classifier's own mask text.
+    """
+
+    name: str
+    use: str
+    on: frozenset[Channel]
+    do: Action
+    options: Mapping[str, Any] = field(default_factory=dict)
+    when: Mapping[str, float] = field(default_factory=dict)
+    threshold: float = 0.5
+    on_error: Action = Action.BLOCK
+    on_history: OnHistory = "block"
+    say: str = ""
+    mask: str = ""
+    within: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """Sizes of judged passages in characters: the first one is short so that the first words come soon."""
+
+    first: int = 80
+    then: int = 400
+    most: int = 1200  # a passage without any sentence end is cut here
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What a response says about its making: headers, a body extension with the verdict."""
+
+    headers: bool = True
+    verdict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A policy's own test: this text on this channel must end in this action; `rules`, where given, must be what acted."""
+
+    on: Channel
+    text: str
+    expect: Action
+    rules: frozenset[str] = frozenset()
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that decides about an exchange.
+
+    `messages` maps a message name to texts by language code (`{"refusal": {"en": …, "zh": …}}`); the message `refusal` is used
+    where a rule says nothing. `digest` is the SHA-256 (hex) of the effective form, inheritance resolved, tests left out.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    digest: str
+    description: str = ""
+    reasoning: ReasoningShow = "hide"
+    refusal_status: Literal[400, 200] = 400
+    think_reopened: Action = Action.BLOCK
+    strict: bool = False  # unknown or unsafe request fields are refused instead of dropped with a warning
+    most_choices: int = 4
+    thinking_budget: int = 16384  # tokens added above the caller's max_tokens
+    most_tokens: int = 32768  # cap on what is asked of the server
+    logprobs: bool = False
+    passages: Passages = field(default_factory=Passages)
+    messages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    disclose: Disclosure = field(default_factory=Disclosure)
+    tests: tuple[Example, ...] = ()
+
+    def message(self, say: str, language: str = "en") -> str:
+        """The text for `say`: a named message in `language` (else English, else any), or `say` itself; empty means `refusal`."""
+        named = self.messages.get(say or "refusal")
+        if named is None:
+            return say
+        return named.get(language) or named.get("en") or next(iter(named.values()))

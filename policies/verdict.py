@@ -1,0 +1,76 @@
+"""Actions and verdicts: what is to be done with a text, why, and what could not be judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from classifiers.finding import Channel
+
+
+class Action(IntEnum):
+    """What a rule does. Ordered: the severest wins."""
+
+    ALLOW = 0
+    FLAG = 1  # on record, nothing else
+    REDACT = 2  # the spans are masked; masks apply whatever wins
+    WITHHOLD = 3  # the rest of this channel is dropped, the other channels go on
+    REPAIR = 4
+    REVIEW = 5
+    BLOCK = 6
+
+    @property
+    def word(self) -> str:
+        """As it is written in a policy."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One finding that a rule acted on. `start`/`end` are character offsets in the channel (or in the prompt text at `place`)."""
+
+    rule: str
+    category: str
+    score: float
+    action: Action
+    channel: Channel
+    start: int
+    end: int
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A rule that could not look, why, and what its policy says that means."""
+
+    rule: str
+    reason: str
+    action: Action
+    channel: Channel
+    start: int
+    end: int
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A stretch to be replaced by `text`. `open`: it goes on past `end`."""
+
+    start: int
+    end: int
+    text: str
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome for one passage. `action` is the severest; `say` names the message of the rule that decided."""
+
+    action: Action = Action.ALLOW
+    reasons: tuple[Reason, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    blind: tuple[Blind, ...] = ()
+    say: str = ""
+
+
+ALLOWED = Verdict()

@@ -1,0 +1,1 @@
+"""The proxy: requests in, responses out. It does not know what is bad."""
