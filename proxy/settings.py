@@ -1,0 +1,251 @@
+"""What an operator can set, and where it comes from: flags, then the environment, then one settings file, then defaults.
+
+A name nobody knows is an error that suggests the nearest: a mistyped setting must not leave a door open.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hmac
+import ipaddress
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+PREFIX = "SLUICEGATE_"
+FILE_VARIABLE = "SLUICEGATE_SETTINGS"
+UPSTREAM_KEY_VARIABLE = "SLUICEGATE_UPSTREAM_API_KEY"
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+def _words(value: Any) -> Any:
+    """A list in an environment variable is written with commas."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """All settings, frozen. Times are seconds, sizes bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    policy: str = Field("default", description="A policy file, a folder of them, or the name of one that comes with the program.")
+    policy_name: str = Field("", description="Which policy of the folder, where there are several.")
+
+    upstream: str = Field(
+        "", description="Address of the model server, as an OpenAI client would write it; /v1 is added where no path is given."
+    )
+    upstream_api_key_env: str = Field(
+        UPSTREAM_KEY_VARIABLE, description="Name of the environment variable that holds the model server's key."
+    )
+    upstream_connect_timeout: Seconds = Field(5.0, description="Time limit for the connection to the model server.")
+    upstream_first_byte_timeout: Seconds = Field(
+        600.0, description="Time limit until its first byte: its queue, and reading a long prompt."
+    )
+    upstream_between_bytes_timeout: Seconds = Field(120.0, description="Time limit between two bytes of its stream.")
+    upstream_total_timeout: Seconds = Field(
+        3600.0, description="Time limit for one whole reply: 32k tokens of thought at 10 a second take 3277 s."
+    )
+    upstream_connections: int = Field(
+        1000, ge=1, le=100_000, description="Connections to the model server at one time, per worker."
+    )
+    upstream_retries: int = Field(1, ge=0, le=10, description="Further tries after a failure before the first byte.")
+    model: str = Field("", description="The one model to ask the server for; empty lets the caller choose among the server's.")
+    thinking: Literal["auto", "fields", "inline"] = Field(
+        "auto", description="How the server sends thoughts: in fields of their own, inline in <think> tags, or to be found out."
+    )
+    reasoning_field: Literal["both", "reasoning", "reasoning_content"] = Field(
+        "both", description="The field in which clients get thoughts."
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(8080, description="Port to listen on; 0 takes a free one and prints it.")
+    workers: int = Field(1, ge=1, le=128, description="Processes that share the port.")
+    max_body_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, le=1 << 30, description="Size of a request body; a larger one is refused (413)."
+    )
+    max_messages: int = Field(20_000, ge=1, le=1_000_000, description="Messages in one request.")
+    keep_alive_seconds: float = Field(
+        10.0, ge=0, le=600, description="A comment keeps a silent stream open this often; 0 sends none."
+    )
+    drain_seconds: int = Field(30, ge=0, le=3600, description="Time that running exchanges get when the program is told to stop.")
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="Web origins whose pages may call us; * for all."
+    )
+    api_key: SecretStr | None = Field(
+        None, description="The key that callers must send as a bearer token. By environment or file, never by flag."
+    )
+    allow_anonymous: bool = Field(False, description="Listen beyond this machine without a key.")
+
+    audit: str = Field(
+        "sluicegate-audit.jsonl",
+        description="Where the audit log goes: a path, stdout (or -), stderr; off says so at every start.",
+    )
+    audit_fsync: bool = Field(False, description="Wait until each audit line is on the disk.")
+    metrics: bool = Field(True, description="Serve /metrics for Prometheus.")
+    docs: bool = Field(True, description="Serve /docs and /openapi.json.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least grave message that is logged.")
+    log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, JSON lines elsewhere.")
+
+    @field_validator("upstream")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"'{value}' is not an http(s) address; write it like http://127.0.0.1:8000/v1")
+        if parts.username or parts.password:
+            raise ValueError(f"put the model server's key into the environment ({UPSTREAM_KEY_VARIABLE}), not into its address")
+        if parts.query or parts.fragment:
+            raise ValueError("the address of the model server has no ? and no # part")
+        return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}"
+
+    @field_validator("api_key")
+    @classmethod
+    def _key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (not value.get_secret_value().isascii() or len(value.get_secret_value()) < 8):
+            raise ValueError("a key has at least 8 characters, all of them ASCII")
+        return value
+
+    @field_validator("upstream_api_key_env")
+    @classmethod
+    def _variable(cls, value: str) -> str:
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) is None:
+            raise ValueError("this is the *name* of an environment variable, not the key itself")
+        return value
+
+    @model_validator(mode="after")
+    def _reach(self) -> Settings:
+        if not (self.api_key or self.allow_anonymous or is_loopback(self.host)):
+            raise ValueError(
+                f"host {self.host} can be reached from other machines, and no key is set: set {PREFIX}API_KEY, "
+                "or say --allow-anonymous (allow_anonymous: true)"
+            )
+        return self
+
+    def admits(self, authorization: str | None) -> bool:
+        """Whether a caller with this Authorization header may come in. Takes the same time for every wrong key."""
+        if self.api_key is None:
+            return True
+        scheme, _, token = (authorization or "").partition(" ")
+        given, wanted = token.strip().encode(), self.api_key.get_secret_value().encode()
+        return hmac.compare_digest(given, wanted) and scheme.lower() == "bearer"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; `mistakes` are all of them, one line each, each with its place and the fix."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """The settings from all places. A flag that is None was not given. Raises `SettingsError` with every mistake found."""
+    mistakes: list[str] = []
+    if file is None and environ.get(FILE_VARIABLE):
+        file = Path(environ[FILE_VARIABLE])
+    places: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    given = {name: value for name, value in flags.items() if value is not None}
+    for source, place in (
+        (_from_file(file, mistakes) if file else {}, lambda name: f"{file}: {name}"),
+        (_from_environment(environ, mistakes), lambda name: PREFIX + name.upper()),
+        (given, lambda name: "--" + name.replace("_", "-")),
+    ):
+        values |= source
+        places |= {name: place(name) for name in source}
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError([*mistakes, *_said(error, places)]) from None
+    if mistakes:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """`; did you mean X?` for the closest known name, or nothing."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _from_file(file: Path, mistakes: list[str]) -> dict[str, Any]:
+    try:
+        read = _parse(file)
+    except (OSError, ValueError) as error:
+        mistakes.append(f"{file}: {_reason(error)}")
+        return {}
+    if not isinstance(read, dict):
+        mistakes.append(f"{file}: a settings file holds one mapping of names to values")
+        return {}
+    known = list(Settings.model_fields)
+    mistakes += [f"{file}: unknown setting '{name}'{nearest(str(name), known)}" for name in read if name not in known]
+    return {name: value for name, value in read.items() if name in known}
+
+
+def _parse(file: Path) -> Any:
+    text = file.read_text("utf-8")
+    if file.suffix == ".toml":
+        return tomllib.loads(text)
+    if file.suffix not in (".yaml", ".yml"):
+        raise ValueError("a settings file ends in .yaml, .yml or .toml")
+    from ruamel.yaml import YAML  # only those who have such a file pay for it
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text) or {}
+    except YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+# Kubernetes sets these in every pod, for every Service, here one whose name begins with "sluicegate".
+_SERVICE_LINK = re.compile(r"SLUICEGATE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+
+
+def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
+    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    own = {FILE_VARIABLE, UPSTREAM_KEY_VARIABLE, environ.get(PREFIX + "UPSTREAM_API_KEY_ENV", "")}
+    found: dict[str, Any] = {}
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or name in own or _is_service_link(name, value):
+            continue
+        if name not in known:
+            mistakes.append(f"environment: unknown setting {name}{nearest(name, list(known))}")
+        elif value:  # `X=` is how a compose file says "not set"
+            found[known[name]] = value
+    return found
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    return bool(_SERVICE_LINK.fullmatch(name)) or (name.endswith("_PORT") and re.match(r"(tcp|udp|sctp)://", value) is not None)
+
+
+def _said(error: ValidationError, places: Mapping[str, str]) -> list[str]:
+    lines = []
+    for one in error.errors(include_input=False, include_url=False):
+        name = str(one["loc"][0]) if one["loc"] else ""
+        message = one["msg"].removeprefix("Value error, ")
+        if one["type"] == "extra_forbidden":
+            message = "unknown setting" + nearest(name, list(Settings.model_fields))
+        lines.append(f"{places.get(name, name)}: {message}" if name else message)
+    return lines
