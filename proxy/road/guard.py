@@ -1,0 +1,136 @@
+"""Runs the rules' classifiers on passages, within their time budgets. One that fails answers `Unjudged`, never nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from classifiers.finding import Channel, Classifier, Context, Findings, Passage, Unjudged
+from policies.policy import Policy, Rule
+
+Answers = Sequence[Findings | Unjudged]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One classifier and the rules that use it with the same options."""
+
+    classifier: Classifier
+    rules: tuple[Rule, ...]
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """All that watches one channel."""
+
+    channel: Channel
+    stream: tuple[Watch, ...]
+    passage: tuple[Watch, ...]
+    stream_rules: tuple[Rule, ...]
+    passage_rules: tuple[Rule, ...]
+    lookback: int
+
+    def __bool__(self) -> bool:
+        return bool(self.stream or self.passage)
+
+    def opener(self, rule: str) -> int:
+        """How much of an open finding's beginning the rule's classifier wants to see again."""
+        return next((watch.classifier.opener for watch in self.stream if any(r.name == rule for r in watch.rules)), 0)
+
+
+class Guard:
+    """A policy's rules with their classifiers, sorted by channel."""
+
+    def __init__(self, policy: Policy, classifiers: Mapping[str, Classifier]) -> None:
+        self.policy = policy
+        self.posts: Mapping[Channel, Post] = {channel: _post(channel, policy, classifiers) for channel in Channel}
+
+    @staticmethod
+    async def look(watches: Sequence[Watch], passage: Passage, context: Context) -> dict[str, Findings | Unjudged]:
+        """What each rule's classifier says of one passage, by rule name."""
+        found: dict[str, Findings | Unjudged] = {}
+        for watch in watches:
+            answer = (await look(watch, (passage,), context))[0]
+            for rule in watch.rules:
+                found[rule.name] = answer
+        return found
+
+    @staticmethod
+    async def look_all(
+        watches: Sequence[Watch], passages: Sequence[Passage], context: Context
+    ) -> list[dict[str, Findings | Unjudged]]:
+        """The same for many passages, each classifier asked once."""
+        found: list[dict[str, Findings | Unjudged]] = [{} for _ in passages]
+        for watch in watches:
+            for each, answer in zip(found, await look(watch, passages, context), strict=True):
+                for rule in watch.rules:
+                    each[rule.name] = answer
+        return found
+
+
+async def look(watch: Watch, passages: Sequence[Passage], context: Context) -> Answers:
+    """The classifier's answers, or `Unjudged` for each passage if it failed, took too long or answered nonsense."""
+    try:
+        answers = await timed(watch.classifier(passages, context), watch.within)
+    except TimeoutError:
+        return [Unjudged("timeout")] * len(passages)
+    except Exception as error:  # whatever a classifier throws is a verdict by policy, not a crash
+        return [Unjudged(f"error: {type(error).__name__}")] * len(passages)
+    if len(answers) != len(passages):
+        return [Unjudged("error: answers missing")] * len(passages)
+    return answers
+
+
+class _Rest:
+    """Goes on with a coroutine whose first step was already made, and which waits for `first`."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Answers], first: object) -> None:
+        self._coroutine, self._first = coroutine, first
+
+    def __await__(self) -> Generator[Any, Any, Answers]:
+        waits_for = self._first
+        while True:
+            sent, error = None, None
+            try:
+                sent = yield waits_for
+            except BaseException as thrown:  # a cancellation or a time-out belongs to the coroutine as well
+                error = thrown
+            try:
+                waits_for = self._coroutine.send(sent) if error is None else self._coroutine.throw(error)
+            except StopIteration as done:
+                result: Answers = done.value
+                return result
+
+
+async def timed(coroutine: Coroutine[Any, Any, Answers], seconds: float) -> Answers:
+    """Awaits under a deadline, without paying for a timer where the coroutine never waits (patterns, per token)."""
+    try:
+        first = coroutine.send(None)
+    except StopIteration as done:
+        result: Answers = done.value
+        return result
+    async with asyncio.timeout(seconds):
+        return await _Rest(coroutine, first)
+
+
+def _post(channel: Channel, policy: Policy, classifiers: Mapping[str, Classifier]) -> Post:
+    rules = [rule for rule in policy.rules if channel in rule.on]
+    by_classifier: dict[int, list[Rule]] = {}
+    for rule in rules:
+        by_classifier.setdefault(id(classifiers[rule.name]), []).append(rule)
+    watches = [
+        Watch(classifiers[users[0].name], tuple(users), min(rule.within for rule in users)) for users in by_classifier.values()
+    ]
+    stream = tuple(watch for watch in watches if watch.classifier.unit == "stream")
+    passage = tuple(watch for watch in watches if watch.classifier.unit == "passage")
+    return Post(
+        channel,
+        stream,
+        passage,
+        tuple(rule for rule in rules if classifiers[rule.name].unit == "stream"),
+        tuple(rule for rule in rules if classifiers[rule.name].unit == "passage"),
+        max((watch.classifier.lookback for watch in watches), default=0),
+    )

@@ -1,0 +1,218 @@
+"""One channel of one choice on its way: text in, judged text out.
+
+A lane joins a window with the rules that watch its channel. Its outcome depends on the text alone: findings count only once they
+are settled, text before the first finding that stops the channel is released, and where passages end is decided by the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from classifiers.finding import Channel, Context, Finding, Findings, Passage, Unjudged
+from policies.decide import counts, decide
+from policies.policy import Passages, Rule
+from policies.verdict import ALLOWED, Action, Mask, Verdict
+from proxy.road.guard import Guard, Post
+from proxy.road.passages import end_of_passage
+from proxy.road.window import Window
+
+MOST_HELD = 1 << 16
+"""Characters a lane holds at most. A classifier that never settles is unjudged from there on."""
+
+Record = Callable[[Channel, Verdict], None]
+Found = Mapping[str, Findings | Unjudged]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A rule stopped the choice; `say` is what it wants the user to be told."""
+
+    rule: str
+    say: str
+
+
+class Lane:
+    """The road of one channel of one choice."""
+
+    def __init__(self, post: Post, sizes: Passages, context: Context, record: Record) -> None:
+        self.window = Window(post.channel, post.lookback)
+        self.blocked: Blocked | None = None
+        self.withheld = False
+        self._post, self._sizes, self._context, self._record = post, sizes, context, record
+        self._rules: dict[str, Rule] = {rule.name: rule for rule in (*post.stream_rules, *post.passage_rules)}
+        self._count = 0  # passages judged
+        self._from = 0  # index in the window where the next passage starts, as a channel offset
+        self._scanned = 0
+        self._inside_rule = ""
+
+    async def feed(self, texts: Sequence[str]) -> list[str]:
+        """Adds chunks, judges what can be judged, and returns what may go out."""
+        for text in texts:
+            self.window.feed(text)
+        if not self._post:
+            return self.window.advance(len(self.window.text))
+        return await self._judge(final=False)
+
+    async def finish(self) -> list[str]:
+        """No more text comes: judges the rest."""
+        if not self._post or self.blocked:
+            return []
+        return await self._judge(final=True)
+
+    async def _judge(self, final: bool) -> list[str]:
+        out: list[str] = []
+        window = self.window
+        if self._post.passage:
+            while not self.blocked and (end := self._boundary()) is not None:
+                await self._step(end, False, out)
+        if (
+            not self.blocked
+            and (final or not self._post.passage)
+            and (window.held or self._from < self._offset(len(window.text)))
+        ):
+            await self._step(len(window.text), final, out)
+        return out
+
+    def _boundary(self) -> int | None:
+        base = self.window.base
+        end, scanned = end_of_passage(self.window.text, self._from - base, self._count, self._sizes, self._scanned - base)
+        self._scanned = scanned + base
+        return end
+
+    def _offset(self, index: int) -> int:
+        return self.window.base + index
+
+    async def _step(self, end: int, final: bool, out: list[str]) -> None:
+        """Judges up to index `end` and releases what is settled of it."""
+        window, post = self.window, self._post
+        safe, stuck = end, False
+        if not final and post.stream:
+            text = window.text if end == len(window.text) else window.text[:end]
+            safe = max(window.done, min(watch.classifier.safe_upto(text) for watch in post.stream))
+            if end - safe > MOST_HELD:
+                safe, stuck = end, True
+        verdicts: list[tuple[Passage, Verdict]] = []
+        masks: Sequence[Mask] = ()
+        if post.stream and (safe > window.done or final):
+            passage = window.passage(end, final or stuck)
+            found = await Guard.look(post.stream, passage, self._context)
+            if stuck:
+                found = {name: Unjudged("overload: never settles") for name in found}
+            if any(found.values()):
+                safe, verdict, masks = self._weigh(passage, found, safe)
+                verdicts.append((passage, verdict))
+            elif window.inside:
+                window.close()
+        if post.passage and self._from < self._offset(end):
+            verdicts.append(await self._judge_passage(end, final))
+            self._count += 1
+            self._from = self._scanned = self._offset(end)
+        self._act(verdicts, safe, masks, out)
+
+    async def _judge_passage(self, end: int, final: bool) -> tuple[Passage, Verdict]:
+        passage = self.window.passage(end, final, max(0, self._from - self.window.base))
+        found = await Guard.look(self._post.passage, passage, self._context)
+        if not any(found.values()):
+            return passage, ALLOWED
+        return passage, decide(self._post.passage_rules, found, passage)
+
+    def _weigh(self, passage: Passage, found: Found, safe: int) -> tuple[int, Verdict, Sequence[Mask]]:
+        """The settled index, the verdict over settled findings, and the masks, those of a mask that goes on included."""
+        seen = {
+            name: [finding for finding in answer if counts(self._rules[name], finding)]
+            for name, answer in found.items()
+            if not isinstance(answer, Unjudged)
+        }
+        safe = _settled(list(seen.values()), passage.begin, safe)
+        verdict = decide(self._post.stream_rules, {**found, **_new(seen, passage.begin, safe)}, passage)
+        masks = [*verdict.masks, *self._going_on(found, seen, passage)]
+        opened = next((mask for mask in masks if mask.open), None)
+        if opened is None:
+            self.window.close()
+        elif not self.window.inside:
+            self._inside_rule = next(r.rule for r in verdict.reasons if r.start == opened.start and r.action is Action.REDACT)
+        return (len(passage.text) if opened else safe), verdict, masks
+
+    def _going_on(self, found: Found, seen: Mapping[str, Sequence[Finding]], passage: Passage) -> Sequence[Mask]:
+        """The continuation of a mask that was open when the last text left."""
+        if not self.window.inside:
+            return ()
+        start, name = passage.offset + passage.begin, self._inside_rule
+        if isinstance(found.get(name), Unjudged):  # could not see the end: then it goes on
+            return (Mask(start - 1, passage.offset + len(passage.text), "", True),)
+        return [
+            Mask(start - 1, passage.offset + finding.end, "", finding.open)
+            for finding in seen.get(name, ())
+            if finding.start < passage.begin < finding.end
+        ]
+
+    def _act(self, verdicts: Sequence[tuple[Passage, Verdict]], safe: int, masks: Sequence[Mask], out: list[str]) -> None:
+        """Releases up to `safe`, or up to where a verdict stops the channel; what is behind a stop is judged but never leaves."""
+        stop = safe
+        for passage, verdict in verdicts:
+            if verdict is ALLOWED:
+                continue
+            self._record(self.window.channel, verdict)
+            if verdict.action >= Action.WITHHOLD:
+                stop = min(stop, _stops_at(verdict, passage, self._post))
+                self._note_block(verdict)
+        stops = any(verdict.action >= Action.WITHHOLD for _, verdict in verdicts)
+        first, last = self._offset(stop), self._offset(max(stop, safe))
+        if not self.withheld:
+            out += self._release(first, masks)
+            self.withheld = stops
+        if self.withheld:
+            self._release(last, masks)
+        if self.blocked:
+            self.window.drop()
+
+    def _release(self, offset: int, masks: Sequence[Mask]) -> list[str]:
+        """Lets text up to a channel offset leave, with the masks that begin before it; goes inside a mask that is open."""
+        window = self.window
+        upto = max(offset - window.base, window.done)
+        if not masks:
+            return window.advance(upto)
+        due = [mask for mask in masks if mask.start < offset]
+        opened = next((mask for mask in due if mask.open), None)
+        if opened is None or window.inside:
+            return window.advance(upto, due)
+        head = window.head(opened.start, self._post.opener(self._inside_rule))
+        pieces = window.advance(upto, due)
+        window.open(opened.start, head)
+        return pieces
+
+    def _note_block(self, verdict: Verdict) -> None:
+        """Remembers the rule that blocks first in the text: the same one however the text was cut."""
+        if verdict.action < Action.REPAIR or self.blocked:
+            return
+        hits = [(r.start, r.rule) for r in verdict.reasons if r.action >= Action.REPAIR]
+        hits += [(b.start, b.rule) for b in verdict.blind if b.action >= Action.REPAIR]
+        name = min(hits)[1]
+        self.blocked = Blocked(name, self._rules[name].say)
+
+
+def _settled(seen: Iterable[Sequence[Finding]], begin: int, safe: int) -> int:
+    """`safe`, moved back to the start of any finding that crosses it: a finding is acted on whole."""
+    crossing = [f for each in seen for f in each if not f.open and begin <= f.start < safe < f.end]
+    while crossing:
+        safe = min(f.start for f in crossing)
+        crossing = [f for each in seen for f in each if not f.open and begin <= f.start < safe < f.end]
+    return safe
+
+
+def _new(seen: Mapping[str, Sequence[Finding]], begin: int, safe: int) -> dict[str, Sequence[Finding]]:
+    """Findings that are settled and were not reported before."""
+    return {name: [f for f in each if begin <= f.start < safe] for name, each in seen.items()}
+
+
+def _stops_at(verdict: Verdict, passage: Passage, post: Post) -> int:
+    """The index in the window at which a verdict stops the channel: the finding's start, or the whole passage's."""
+    whole = {rule.name for rule in post.passage_rules}
+    places = [
+        passage.begin if reason.rule in whole else reason.start - passage.offset
+        for reason in verdict.reasons
+        if reason.action >= Action.WITHHOLD
+    ]
+    places += [passage.begin for blind in verdict.blind if blind.action >= Action.WITHHOLD]
+    return max(0, min(places))

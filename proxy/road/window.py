@@ -1,0 +1,137 @@
+"""Where text waits until it has been judged. Pure: no I/O, no clock.
+
+A window holds the unreleased text of one channel of one choice, with a little of what was released before it as context. It
+knows the upstream's own chunks and gives them back as they came where nothing was changed, and it puts masks in their place.
+
+Indices are within `text`; `base` is the channel offset of `text[0]`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from classifiers.finding import Channel, Passage
+from policies.verdict import Mask
+
+
+class Window:
+    """One channel's waiting text."""
+
+    def __init__(self, channel: Channel, lookback: int) -> None:
+        self.channel = channel
+        self.text = ""
+        self.base = 0
+        self.done = 0  # text[:done] has left the window; it stays as context
+        self.inside = False  # an open mask goes on
+        self.released = 0  # characters that went out, masks not counted
+        self._lookback = lookback
+        self._ends: deque[int] = deque()  # channel offsets at which the upstream's chunks end
+        self._opener = 0  # so many characters at the front of `text` are a copy of an open mask's beginning
+
+    @property
+    def held(self) -> int:
+        """Characters that wait."""
+        return len(self.text) - self.done
+
+    def feed(self, text: str) -> None:
+        """Adds one chunk."""
+        self.text += text
+        self._ends.append(self.base + len(self.text))
+
+    def passage(self, upto: int, final: bool, start: int | None = None) -> Passage:
+        """The text up to index `upto`, judged from `start` (else from the first unreleased character)."""
+        begin = self.done if start is None else start
+        text = self.text if upto == len(self.text) else self.text[:upto]
+        return Passage(self.channel, text, begin, self.base, final)
+
+    def advance(self, upto: int, masks: Sequence[Mask] = ()) -> list[str]:
+        """Releases up to index `upto`, with masks (channel offsets, those that start before `upto`) in place.
+
+        Returns the pieces to send, in the upstream's own cut where nothing was changed.
+        """
+        if not masks and not self.inside and upto == len(self.text) and len(self._ends) == 1:  # the usual case: one whole chunk
+            piece = self.text[self.done :]
+            self._ends.clear()
+            self.released += len(piece)
+            self._forget(upto)
+            return [piece] if piece else []
+        out: list[str] = []
+        at = self.done
+        for mask in merge(masks):
+            start, end = max(mask.start - self.base, self.done), min(mask.end - self.base, upto)
+            self._emit(at, start, out)
+            if mask.start - self.base >= self.done or not self.inside:
+                out.append(mask.text)
+            at = max(at, end)
+            if mask.open:
+                at = upto
+        self._emit(at, upto, out)
+        while self._ends and self._ends[0] <= self.base + upto:
+            self._ends.popleft()
+        self._forget(upto)
+        return out
+
+    def head(self, start: int, opener: int) -> str:
+        """The first `opener` characters of what begins at channel offset `start`, up to the end of the text."""
+        first = max(0, start - self.base)
+        return self.text[first : first + opener]
+
+    def open(self, start: int, head: str) -> None:
+        """An open finding that began at channel offset `start` with `head` goes on past `done`: keeps its beginning in front of
+        what follows, so that what judges next knows that it is inside."""
+        behind = max(start + len(head), self.base + self.done - self._lookback)
+        done = self.base + self.done
+        self.text = head + self.text[behind - self.base :]
+        self.base = behind - len(head)
+        self.done = done - self.base
+        self.inside, self._opener = True, len(head)
+
+    def close(self) -> None:
+        """The open finding has ended."""
+        self.inside, self._opener = False, 0
+
+    def drop(self) -> str:
+        """Forgets all that waits and returns it."""
+        held = self.text[self.done :]
+        self._ends.clear()
+        self._forget(len(self.text))
+        return held
+
+    def _emit(self, start: int, end: int, out: list[str]) -> None:
+        """Appends text[start:end], cut as the upstream cut it."""
+        if start >= end:
+            return
+        self.released += end - start
+        at = start
+        for edge in self._ends:
+            stop = edge - self.base
+            if stop >= end:
+                break
+            if stop > at:
+                out.append(self.text[at:stop])
+                at = stop
+        out.append(self.text[at:end])
+
+    def _forget(self, upto: int) -> None:
+        self.done = upto
+        surplus = upto - self._lookback - self._opener
+        if surplus > 256:  # trimmed now and then, not at every step
+            if self._opener:
+                self.text = self.text[: self._opener] + self.text[self._opener + surplus :]
+            else:
+                self.text = self.text[surplus:]
+            self.base += surplus
+            self.done -= surplus
+
+
+def merge(masks: Sequence[Mask]) -> list[Mask]:
+    """Masks in order, overlapping ones as one that covers them all and says what the first (then the longest) says."""
+    merged: list[Mask] = []
+    for mask in sorted(masks, key=lambda each: (each.start, -each.end)):
+        if merged and mask.start < merged[-1].end:
+            last = merged[-1]
+            merged[-1] = Mask(last.start, max(last.end, mask.end), last.text, last.open or mask.open)
+        else:
+            merged.append(mask)
+    return merged
