@@ -1,0 +1,83 @@
+# Everything a developer runs. Each target sets up what it needs first; the second time that costs nothing.
+#
+#   make PYTHON=python3.12 test     another interpreter (3.11 or newer, with pip)
+#   make VENV=/some/where demo      another place for the virtual environment
+#   make test ARGS="-k redact -x"   arguments for pytest, for the demo, for the bench
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+SHELL := /bin/bash
+BIN := $(VENV)/bin
+# What is installed is known by what was asked for, not by time stamps, which a checkout makes anew.
+KEY := $(shell cat pyproject.toml constraints.txt requirements/clients.* | cksum | tr ' ' '-')
+PIP_FLAGS := --disable-pip-version-check --no-input install --quiet --progress-bar off
+PIP = $(PYTHON) -m pip --python "$(BIN)/python" $(PIP_FLAGS) -c constraints.txt
+CLIENTS := .make/clients
+BUILD_TOOLS := hatchling editables setuptools wheel
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clients setup clean
+.DELETE_ON_ERROR:
+# A stranger's shell must not reach into the environment we build.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_CONSTRAINT
+
+help:  ## Show this list
+	@echo 'make TARGET'; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.ready/demo-$(KEY)  ## The proxy in front of an embedded model; prints what to paste (ARGS=--show for a guided tour)
+	@"$(BIN)/sluicegate" demo $(ARGS)
+
+test: $(VENV)/.ready/dev-$(KEY)  ## All tests
+	@"$(BIN)/python" -m pytest $(ARGS)
+
+check: $(VENV)/.ready/dev-$(KEY)  ## Format, lint, types, import contract, freshness of the policy schema
+	"$(BIN)/ruff" format --check
+	"$(BIN)/ruff" check
+	"$(BIN)/python" -m mypy
+	"$(BIN)/lint-imports" --no-cache
+	"$(BIN)/sluicegate" policy schema --check
+
+format: $(VENV)/.ready/dev-$(KEY)  ## Put the code into shape
+	"$(BIN)/ruff" format
+	"$(BIN)/ruff" check --fix
+
+bench: $(VENV)/.ready/dev-$(KEY)  ## What speed is measured with (see bench/README.md)
+	@"$(BIN)/python" -m bench.run $(ARGS)
+
+clients: $(VENV)/.ready/clients-$(KEY)  ## Third-party clients that some tests drive
+	@:
+
+setup: $(VENV)/.ready/dev-$(KEY)  ## The virtual environment with all that development needs
+	@:
+
+clean:  ## Remove what these targets made
+	rm -rf "$(VENV)" .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Debian's python3 has pip but not always `ensurepip`: the environment is made without pip, and the interpreter's own pip fills it.
+$(VENV)/.ready/tools-$(KEY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Sluicegate needs Python 3.11 or newer: make PYTHON=python3.11 …' >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo '$(PYTHON) has no pip: apt-get install python3-pip' >&2; exit 1; }
+	@"$(BIN)/python" -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip "$(VENV)"
+	@$(PIP) $(BUILD_TOOLS)
+	@mkdir -p "$(@D)" && touch "$@"
+
+$(VENV)/.ready/demo-$(KEY): | $(VENV)/.ready/tools-$(KEY)
+	@echo 'Setting up $(VENV) (once) …'
+	@$(PIP) --no-build-isolation -e '.[pii]'
+	@touch "$@"
+
+$(VENV)/.ready/dev-$(KEY): | $(VENV)/.ready/tools-$(KEY)
+	@echo 'Setting up $(VENV) for development (once) …'
+	@$(PIP) --no-build-isolation -e '.[pii,lang,dev]'
+	@touch "$(@D)/demo-$(KEY)" "$@"
+
+# The clients want an older openai package than we do: they live in an environment of their own.
+$(VENV)/.ready/clients-$(KEY): | $(VENV)/.ready/dev-$(KEY)
+	@echo 'Setting up third-party clients in $(CLIENTS) (once) …'
+	@$(PYTHON) -m venv --clear --without-pip "$(CLIENTS)"
+	@$(PYTHON) -m pip --python "$(CLIENTS)/bin/python" $(PIP_FLAGS) -c requirements/clients.lock -r requirements/clients.txt
+	@touch "$@"
