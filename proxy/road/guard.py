@@ -58,18 +58,6 @@ class Guard:
                 found[rule.name] = answer
         return found
 
-    @staticmethod
-    async def look_all(
-        watches: Sequence[Watch], passages: Sequence[Passage], context: Context
-    ) -> list[dict[str, Findings | Unjudged]]:
-        """The same for many passages, each classifier asked once."""
-        found: list[dict[str, Findings | Unjudged]] = [{} for _ in passages]
-        for watch in watches:
-            for each, answer in zip(found, await look(watch, passages, context), strict=True):
-                for rule in watch.rules:
-                    each[rule.name] = answer
-        return found
-
 
 async def look(watch: Watch, passages: Sequence[Passage], context: Context) -> Answers:
     """The classifier's answers, or `Unjudged` for each passage if it failed, took too long or answered nonsense."""

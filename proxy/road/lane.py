@@ -54,6 +54,11 @@ class Lane:
             return self.window.advance(len(self.window.text))
         return await self._judge(final=False)
 
+    async def whole(self, text: str) -> list[str]:
+        """Judges a text that is there as a whole: `feed` and `finish` in one step, with the same outcome."""
+        self.window.feed(text)
+        return await self._judge(final=True) if self._post else self.window.advance(len(text))
+
     async def finish(self) -> list[str]:
         """No more text comes: judges the rest."""
         if not self._post or self.blocked:
