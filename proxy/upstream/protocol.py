@@ -67,12 +67,16 @@ class UpstreamError(Exception):
     kinds: connect | timeout_connect | timeout_first_byte | timeout_between_bytes | timeout_total | rejected (a 4xx of the
     server: the request was wrong) | unavailable (5xx, 429) | protocol (what came is not the wire format) | truncated (the stream
     ended without its finish reason or `[DONE]`) | mid_stream (an error event).
-    `detail` is for our log, never for the client: upstream texts may quote the prompt.
+    `detail` is for our log, never for the client: upstream texts may quote the prompt. `code` is the API's error code where one
+    is known for certain (`context_length_exceeded`, `model_not_found`), else empty.
     """
 
-    def __init__(self, kind: str, message: str, *, status: int = 502, detail: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, kind: str, message: str, *, status: int = 502, detail: str = "", retry_after: float | None = None, code: str = ""
+    ) -> None:
         super().__init__(message)
         self.kind, self.message, self.status, self.detail, self.retry_after = kind, message, status, detail, retry_after
+        self.code = code
 
 
 class Upstream(Protocol):
