@@ -1,0 +1,40 @@
+"""Builds the classifiers that a policy's rules name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from classifiers.finding import Classifier
+from classifiers.registry import Registry
+from policies.digest import canonical, thawed
+from policies.policy import Policy
+
+
+class Builder:
+    """Builds classifiers and keeps each one: rules with equal `use` and options share one instance.
+
+    Give the same builder to `load` and to `bind`, and what was built to check a policy serves it afterwards.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._built: dict[tuple[str, str], Classifier] = {}
+
+    def build(self, use: str, options: Mapping[str, Any]) -> Classifier:
+        """The classifier `use` with these options (plain data, keys as in YAML).
+
+        Raises what the classifier's options or its building raise: `ValidationError`, `MissingPackageError`, anything else.
+        """
+        key = (use, canonical(thawed(options)))
+        if key not in self._built:
+            spec = self.registry.spec(use)
+            self._built[key] = spec.build(spec.options.model_validate_json(json.dumps(thawed(options)), strict=True))
+        return self._built[key]
+
+
+def bind(policy: Policy, registry: Registry, builder: Builder | None = None) -> Mapping[str, Classifier]:
+    """The classifiers of `policy` by the name of their rule."""
+    built = builder or Builder(registry)
+    return {rule.name: built.build(rule.use, rule.options) for rule in policy.rules}

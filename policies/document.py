@@ -1,0 +1,223 @@
+"""A policy as it is written: the keys of the YAML file, their types and limits.
+
+The models speak of shape only. What needs other parts of the file, other files or a classifier is checked in `rule` and `load`.
+Everything is strict, in pydantic's sense for JSON: no text becomes a number, no number a boolean.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+OFF = "off"
+"""Written in place of a rule, takes away the rule that the parent policy has."""
+
+NAME = r"^[A-Za-z0-9._-]{1,64}$"
+RULE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"
+LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+DURATION = r"^[0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m)$"
+
+ChannelWord = Literal["prompt", "context", "reasoning", "answer", "tool"]
+INCOMING = frozenset({"prompt", "context"})
+"""Channels that hold what the caller sends; all others hold what the model writes."""
+
+
+def _not_yet(value: Any) -> Any:
+    if value in ("repair", "review"):
+        raise PydanticCustomError("not_yet", "'{word}' cannot act yet in this version; use block or flag", {"word": value})
+    return value
+
+
+def _can_do(value: Any) -> Any:
+    if value == "allow":
+        raise PydanticCustomError(
+            "allows", "a rule that allows does nothing; use flag to have it on record, or leave the rule out"
+        )
+    return _not_yet(value)
+
+
+def _on_error(value: Any) -> Any:
+    if value == "allow":
+        raise PydanticCustomError(
+            "unsafe", "a guard that could not look never allows; use flag to let the text go and have it on record"
+        )
+    if value == "redact":
+        raise PydanticCustomError("no_spans", "there is nothing to mask where nothing was seen; use block, withhold or flag")
+    return _not_yet(value)
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(DURATION, value):
+        raise PydanticCustomError("duration", "write a duration with its unit: 500ms, 2s or 5m")
+    unit = "ms" if value.endswith("ms") else value[-1]
+    seconds = float(value.removesuffix(unit)) * {"ms": 0.001, "s": 1.0, "m": 60.0}[unit]
+    if not 0.001 <= seconds <= 3600:
+        raise PydanticCustomError("duration", "a duration lies between 1ms and 60m")
+    return seconds
+
+
+def _distinct(value: list[Any]) -> list[Any]:
+    if len(set(value)) < len(value):
+        raise PydanticCustomError("twice", "the same word stands here twice")
+    return value
+
+
+Score = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Duration = Annotated[
+    float, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": DURATION, "examples": ["500ms", "2s", "5m"]})
+]
+Do = Annotated[Literal["flag", "redact", "withhold", "block"], BeforeValidator(_can_do)]
+OnError = Annotated[Literal["flag", "withhold", "block"], BeforeValidator(_on_error)]
+Expectation = Annotated[Literal["allow", "flag", "redact", "withhold", "block"], BeforeValidator(_not_yet)]
+Channels = Annotated[list[ChannelWord], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class Written(BaseModel):
+    """A part of a policy file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class RuleWritten(Written):
+    """One rule: which classifier, on which channels, from what score, does what, and what an error means."""
+
+    use: str = Field(description="The classifier that looks.")
+    on: Channels = Field(description="The channels it looks at.")
+    do: Do = Field(description="What becomes of a text in which it finds something. The severest of all rules wins.")
+    when: Annotated[dict[str, Score], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Categories that count, each with the score from which it does. Without it all count, from threshold.",
+    )
+    threshold: Score = Field(default=0.5, description="The score from which a finding counts. Not used beside when.")
+    on_error: OnError = Field("block", description="What becomes of a text at which it could not look: crash, timeout, overload.")
+    on_history: Literal["block", "drop"] = Field(
+        "block",
+        description="What a hit in an old turn means: block, or drop that turn and its reply before the model sees it.",
+    )
+    say: Annotated[str, Field(max_length=4000)] = Field(
+        "", description="What the user reads: the name of one of messages, or the text itself. Without it the message refusal."
+    )
+    mask: Annotated[str, Field(max_length=200)] = Field("", description="What redact puts in the place of what was found.")
+    within: Duration = Field(default=2.0, description="The time it has for one passage; later is an error.")
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> RuleWritten:
+        incoming = sorted(INCOMING.intersection(self.on))
+        if self.do == "withhold" and incoming:
+            raise _at(
+                "do",
+                f"withhold drops the rest of what the model writes; {' and '.join(incoming)} come from the caller: use block",
+            )
+        if self.on_error == "withhold" and incoming:
+            raise _at("on_error", f"withhold cannot be done to {' and '.join(incoming)}; use block or flag")
+        if self.on_history == "drop" and "prompt" not in self.on:
+            raise _at("on_history", "old turns are judged as prompt; put prompt into on, or leave on_history out")
+        if self.when is not None and "threshold" in self.model_fields_set:
+            raise _at("threshold", "threshold is not used beside when; leave one of them out")
+        return self
+
+
+def _at(key: str, message: str) -> PydanticCustomError:
+    """An error of a whole part that belongs to one of its keys."""
+    return PydanticCustomError("together", "{message}", {"message": message, "key": key})
+
+
+class LimitsWritten(Written):
+    """What one request may ask for."""
+
+    choices: Annotated[int, Field(ge=1, le=128)] = Field(default=4, description="The largest n.")
+    thinking_budget: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=16384,
+        description="Tokens added above the caller's max_tokens, so that a small limit does not end inside a thought.",
+    )
+    tokens: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=32768, description="The most tokens that are asked of the server."
+    )
+
+
+class PassagesWritten(Written):
+    """How long the pieces are which classifiers of whole sentences judge, in characters."""
+
+    first: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=80, description="The first piece: short, so that words come soon."
+    )
+    then: Annotated[int, Field(ge=1, le=100_000)] = Field(default=400, description="Every later piece.")
+    most: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=1200, description="A piece without any sentence end is cut here."
+    )
+
+    @model_validator(mode="after")
+    def _grow(self) -> PassagesWritten:
+        if not self.first <= self.then <= self.most:
+            raise _at("then" if self.first > self.then else "most", "first, then and most must not get smaller")
+        return self
+
+
+class DiscloseWritten(Written):
+    """What a response says about its making."""
+
+    headers: bool = Field(
+        default=True, description="Headers: policy name and digest, exchange id, a notice that an AI wrote this, times."
+    )
+    verdict: bool = Field(
+        default=False, description="The verdict (rules, categories, never the text) in the body of the response."
+    )
+
+
+class TestWritten(Written):
+    """A policy's own test."""
+
+    __test__ = False  # pytest: this is none of yours
+
+    on: ChannelWord = Field(description="The channel the text stands in.")
+    text: Annotated[str, Field(min_length=1, max_length=100_000)] = Field(description="The text that is judged.")
+    expect: Expectation = Field(description="The action that must come out.")
+    rules: Annotated[list[str], AfterValidator(_distinct)] | None = Field(
+        default=None, description="The rules that must have acted: these and no others."
+    )
+    prompt: str = Field("", description="What the user had asked, for rules that compare with it (language).")
+
+
+Language = Annotated[str, Field(pattern=LANGUAGE)]
+RuleName = Annotated[str, Field(pattern=RULE_NAME)]
+
+
+class Document(Written):
+    """A Sluicegate policy: what may enter, what may leave, and what is done where something may not."""
+
+    name: Annotated[str, Field(pattern=NAME)] = Field(description="The policy's name. It stands in a header of every response.")
+    description: str = Field("", description="For people.")
+    extends: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="The policy this one changes: default, strict, observe, or a file, relative to this one."
+    )
+    guards_nothing: bool = Field(
+        default=False, description="Must be true where a policy has no rules, so that nobody has such a one by accident."
+    )
+    reasoning: Literal["show", "hide", "summary_line"] = Field(
+        "hide",
+        description="What becomes of R1's thoughts: shown, kept back, or one line in their place. They are judged either way.",
+    )
+    refusal_status: Literal[400, 200] = Field(
+        default=400, description="How a refused prompt is answered: as an error, or as a reply."
+    )
+    think_reopened: Literal["block", "flag"] = Field(
+        "block", description="What a closing think tag after the answer has begun means: text already sent was a thought."
+    )
+    strict: bool = Field(
+        default=False, description="Unknown or unsafe request fields are refused, instead of dropped with a warning header."
+    )
+    logprobs: bool = Field(
+        default=False, description="Whether log probabilities may leave; they are then judged with their text."
+    )
+    limits: LimitsWritten = Field(default_factory=LimitsWritten)
+    passages: PassagesWritten = Field(default_factory=PassagesWritten)
+    messages: dict[RuleName, Annotated[dict[Language, Text], Field(min_length=1)]] = Field(
+        default_factory=dict, description="What users read, by name and language. refusal is read where a rule has no say."
+    )
+    disclose: DiscloseWritten = Field(default_factory=DiscloseWritten)
+    rules: dict[RuleName, Any] = Field(default_factory=dict, description="The rules, by name.")
+    tests: list[TestWritten] = Field(default_factory=list, description="Examples, run by `sluicegate policy test`.")
