@@ -99,6 +99,7 @@ class Settings(BaseModel):
         if not value:
             return value
         parts = urlsplit(value)
+        _ = parts.port  # raises where it is none
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"'{value}' is not an http(s) address; write it like http://127.0.0.1:8000/v1")
         if parts.username or parts.password:
