@@ -142,14 +142,30 @@ class Talk(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.server.heard.append(body)
-        if body.get("stream"):
-            parts = [f"data: {json.dumps(event)}\n\n" for event in events(body)]
-            self._send("".join([*parts, "data: [DONE]\n\n"]).encode(), "text/event-stream")
+        if self.server.status != 200:
+            fault = {"message": "Not now.", "type": "ServerError", "param": None, "code": self.server.status}
+            self._send(json.dumps({"error": fault}).encode(), "application/json")
+        elif body.get("stream"):
+            self._stream(body)
         else:
             self._send(json.dumps(whole(body)).encode(), "application/json")
 
-    def _send(self, content: bytes, kind: str) -> None:
+    def _stream(self, body: Body) -> None:
         self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        try:
+            for event in events(body):
+                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+                if self.server.pace and self.server.closing.wait(self.server.pace):
+                    return
+            self.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            self.server.left.set()
+
+    def _send(self, content: bytes, kind: str) -> None:
+        self.send_response(self.server.status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
@@ -160,13 +176,20 @@ class Talk(BaseHTTPRequestHandler):
 
 
 class ModelServer(ThreadingHTTPServer):
-    """The server; `heard` holds the request bodies in the order they came."""
+    """The server. `heard` holds the request bodies in the order they came; `left` says that a reader went in mid-stream.
+
+    `pace` is the time between two events in seconds; with a `status` other than 200 every request fails with it.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Talk)
         self.heard: list[dict[str, Any]] = []
+        self.status = 200
+        self.pace = 0.0
+        self.left = threading.Event()
+        self.closing = threading.Event()
 
     @property
     def url(self) -> str:
@@ -183,5 +206,6 @@ def model_server() -> Iterator[ModelServer]:
         try:
             yield server
         finally:
+            server.closing.set()
             server.shutdown()
             thread.join()
