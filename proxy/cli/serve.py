@@ -1,0 +1,257 @@
+"""`sluicegate serve`: the proxy in front of a model server."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from proxy.cli.paint import console, painted, visible
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from policies.policy import Policy
+    from proxy.settings import Settings
+    from proxy.upstream.vllm import UpstreamSettings
+
+MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
+
+
+def serve(
+    policy: Annotated[str | None, _flag("A policy file, a folder of them, or a name: default, strict, observe.")] = None,
+    policy_name: Annotated[str | None, _flag("Which policy of the folder.")] = None,
+    upstream: Annotated[str | None, _flag("Address of the model server, like http://127.0.0.1:8000/v1.", metavar="URL")] = None,
+    model: Annotated[str | None, _flag("The one model to ask it for.")] = None,
+    host: Annotated[str | None, _flag("Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[str | None, _flag("Port to listen on; 0 takes a free one [8080].")] = None,
+    workers: Annotated[str | None, _flag("Processes that share the port [1].")] = None,
+    audit: Annotated[str | None, _flag("Where the audit log goes: a path, stdout, stderr, off.")] = None,
+    allow_anonymous: Annotated[bool | None, _flag("Listen beyond this machine without a key.", "--allow-anonymous")] = None,
+    log_level: Annotated[str | None, _flag("debug, info, warning or error [info].")] = None,
+    settings: Annotated[Path | None, _flag("A settings file, YAML or TOML.", metavar="FILE")] = None,
+    more: Annotated[
+        list[str] | None, _flag("Any other setting; docs/settings.md lists them.", "--set", metavar="NAME=VALUE")
+    ] = None,
+) -> None:
+    """Judge every prompt and every word of reply between clients and a model server.
+
+    Exit code 2: a setting or the policy has a mistake; all of them are told.
+
+    Example: sluicegate serve --policy default --upstream http://127.0.0.1:8000/v1 --port 8080
+    """
+    flags = {
+        "policy": policy,
+        "policy_name": policy_name,
+        "upstream": upstream,
+        "model": model,
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "audit": audit,
+        "allow_anonymous": allow_anonymous,
+        "log_level": log_level,
+    }
+    chosen = _settings({**_pairs(more or []), **{name: value for name, value in flags.items() if value is not None}}, settings)
+    if not chosen.upstream:
+        _refuse(["--upstream is missing: where is the model server? Like --upstream http://127.0.0.1:8000/v1", TRY_DEMO])
+    run(chosen, policy_of(chosen))
+
+
+TRY_DEMO = "To look around without one: sluicegate demo"
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    pairs = dict[str, str]()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            _refuse([f"--set {word}: write it as NAME=VALUE"])
+        pairs[name.strip().replace("-", "_")] = value.strip()
+    return pairs
+
+
+def _settings(flags: Mapping[str, Any], file: Path | None) -> Settings:
+    from proxy.settings import SettingsError, load
+
+    try:
+        return load(flags, os.environ, file)
+    except SettingsError as error:
+        _refuse(error.mistakes)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The policy in force. Tells every mistake and leaves with exit code 2 where it does not load."""
+    from classifiers.registry import Registry
+    from policies.load import chosen, load_all
+    from policies.mistakes import LoadError
+
+    try:
+        return chosen(load_all(settings.policy, Registry()), settings.policy_name)
+    except LoadError as error:
+        _refuse([str(mistake) for mistake in error.mistakes])
+    except KeyError as error:
+        _refuse([f"policy_name: {error.args[0]}"])
+
+
+def house(settings: Settings, policy: Policy | None = None) -> FastAPI:
+    """The application of one worker process, wired to the model server. Raises `AuditError` where the audit cannot be written."""
+    from proxy.app import create
+    from proxy.records.audit import Audit, sink
+    from proxy.telemetry.logs import configure
+    from proxy.telemetry.metrics import Metrics
+    from proxy.upstream.vllm import VLLM
+
+    configure(settings.log_level, settings.log_format)
+    metrics = Metrics()
+    upstream = VLLM(_upstream(settings), metrics.unknown_response_field)
+    audit = Audit(sink(settings.audit, fsync=settings.audit_fsync))
+    return create(settings, policy or policy_of(settings), upstream, audit=audit, metrics=metrics)
+
+
+def _upstream(settings: Settings) -> UpstreamSettings:
+    from proxy.upstream.timeouts import Timeouts
+    from proxy.upstream.vllm import UpstreamSettings
+
+    return UpstreamSettings(
+        url=settings.upstream,
+        api_key=os.environ.get(settings.upstream_api_key_env, ""),
+        timeouts=Timeouts(
+            connect=settings.upstream_connect_timeout,
+            first_byte=settings.upstream_first_byte_timeout,
+            between_bytes=settings.upstream_between_bytes_timeout,
+            total=settings.upstream_total_timeout,
+        ),
+        max_connections=settings.upstream_connections,
+        retries=settings.upstream_retries,
+    )
+
+
+def run(settings: Settings, policy: Policy) -> None:
+    """Listens and serves until a signal comes; running exchanges get `drain_seconds` then."""
+    from proxy.records.audit import AuditError, sink
+
+    try:
+        sink(settings.audit).close()  # a place that cannot be written is told before anything starts
+        listening = _listen(settings)
+    except AuditError as error:
+        _refuse([f"{error}: choose another place with --audit PATH, --audit stdout or --audit stderr"])
+    with listening:
+        announce(settings, policy, address(settings, listening))
+        if settings.workers > 1:
+            _many(settings, listening)
+        else:
+            serve_one(house(settings, policy), settings, listening)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, settings.port), family=family, backlog=2048, dualstack_ipv6=host == "::")
+    except OSError as error:
+        _refuse([f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"], code=1)
+
+
+def address(settings: Settings, listening: socket.socket) -> str:
+    """The address a client on this machine writes."""
+    host = settings.host.strip("[]")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # read, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+
+
+def _config(app: Any, settings: Settings, *, factory: bool = False) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,  # ours, see telemetry.logs
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # whoever talks to us may write any X-Forwarded-For
+        timeout_keep_alive=75,  # longer than the minute for which load balancers keep idle connections
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+
+
+def serve_one(app: FastAPI, settings: Settings, listening: socket.socket) -> None:
+    """Serves in this process."""
+    import uvicorn
+
+    try:
+        uvicorn.Server(_config(app, settings)).run([listening])
+    except KeyboardInterrupt:
+        return  # uvicorn drains first, then raises what it caught
+
+
+def _many(settings: Settings, listening: socket.socket) -> None:
+    """Serves in several processes, each with its own house; their metrics meet in a folder."""
+    from uvicorn.supervisors import Multiprocess
+
+    from proxy.telemetry.logs import configure
+
+    configure(settings.log_level, settings.log_format)
+    with tempfile.TemporaryDirectory(prefix="sluicegate-metrics-") as folder:
+        os.environ.setdefault(MULTIPROCESS_FOLDER, folder)  # read by the workers when they import the metrics
+        Multiprocess(_config(partial(house, settings), settings, factory=True), [listening]).run()
+
+
+def announce(settings: Settings, policy: Policy, where: str) -> None:
+    """Says where we listen and what is in force: one line in a pipe, a few in a terminal. Audit on stdout: on stderr."""
+    out = console(sys.stderr if settings.audit in ("stdout", "-") else sys.stdout)
+    digest, rules = policy.digest[:12], len(policy.rules)
+    if not out.is_terminal:
+        out.print(
+            f"sluicegate listens on {where} policy={policy.name} digest={digest} rules={rules} "
+            f"upstream={settings.upstream or 'rehearsal'} audit={settings.audit} workers={settings.workers}"
+        )
+    else:
+        out.print(painted("\n  ", ("Sluicegate", "bold"), " listens on ", (f"{where}/v1", "bold cyan")))
+        for name, value in (
+            ("policy", f"{policy.name}  {digest}  {rules} rule{'s' if rules != 1 else ''}"),
+            ("upstream", settings.upstream or "the embedded rehearsal model"),
+            ("audit", settings.audit),
+        ):
+            out.print(painted((f"  {name:<9}", "dim"), visible(value)))
+        out.print()
+    for warning in _warnings(settings, policy):
+        console(sys.stderr).print(painted(("warning: ", "yellow"), warning))
+
+
+def _warnings(settings: Settings, policy: Policy) -> list[str]:
+    from proxy.settings import is_loopback
+
+    warnings = []
+    if settings.audit == "off":
+        warnings.append("the audit log is off: nothing is kept of what this gate decides")
+    if not policy.rules:
+        warnings.append(f"the policy '{policy.name}' has no rules: everything passes")
+    if settings.api_key is None and not is_loopback(settings.host):
+        warnings.append(f"anybody who reaches {settings.host} may use the model (allow_anonymous)")
+    return warnings
+
+
+def _refuse(lines: Iterable[str], code: int = 2) -> NoReturn:
+    """Tells what is wrong and leaves. 2: what was asked for is wrong; 1: the machine does not allow it."""
+    err = console(sys.stderr)
+    for line in lines:
+        err.print(painted(("error: ", "bold red"), visible(line)))
+    raise typer.Exit(code)
