@@ -35,15 +35,15 @@ class Blocked:
 class Lane:
     """The road of one channel of one choice."""
 
-    def __init__(self, post: Post, sizes: Passages, context: Context, record: Record) -> None:
-        self.window = Window(post.channel, post.lookback)
+    def __init__(self, post: Post, sizes: Passages, context: Context, record: Record, offset: int = 0) -> None:
+        self.window = Window(post.channel, post.lookback, offset)
         self.blocked: Blocked | None = None
         self.withheld = False
         self._post, self._sizes, self._context, self._record = post, sizes, context, record
         self._rules: dict[str, Rule] = {rule.name: rule for rule in (*post.stream_rules, *post.passage_rules)}
         self._count = 0  # passages judged
-        self._from = 0  # index in the window where the next passage starts, as a channel offset
-        self._scanned = 0
+        self._from = offset  # where the next passage starts, in the channel
+        self._scanned = offset
         self._inside_rule = ""
 
     async def feed(self, texts: Sequence[str]) -> list[str]:

@@ -18,10 +18,10 @@ from policies.verdict import Mask
 class Window:
     """One channel's waiting text."""
 
-    def __init__(self, channel: Channel, lookback: int) -> None:
+    def __init__(self, channel: Channel, lookback: int, base: int = 0) -> None:
         self.channel = channel
         self.text = ""
-        self.base = 0
+        self.base = base
         self.done = 0  # text[:done] has left the window; it stays as context
         self.inside = False  # an open mask goes on
         self.released = 0  # characters that went out, masks not counted
@@ -33,6 +33,11 @@ class Window:
     def held(self) -> int:
         """Characters that wait."""
         return len(self.text) - self.done
+
+    @property
+    def end(self) -> int:
+        """The channel offset behind the last character."""
+        return self.base + len(self.text)
 
     def feed(self, text: str) -> None:
         """Adds one chunk."""

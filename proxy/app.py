@@ -1,0 +1,239 @@
+"""The composition root: builds one application out of settings, a policy and a model server."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from classifiers.registry import Registry
+from policies.bind import bind
+from policies.policy import Policy
+from proxy import moderations
+from proxy.chat import ROUTE, Chat
+from proxy.errors import ApiError, of_upstream
+from proxy.exchange import Exchange
+from proxy.house import House
+from proxy.records.audit import Audit, AuditError, sink
+from proxy.road.attended import ClientLeftError
+from proxy.road.guard import Guard
+from proxy.road.screen import Screen
+from proxy.settings import Settings
+from proxy.telemetry.metrics import Metrics
+from proxy.upstream.protocol import Upstream, UpstreamError
+from proxy.wire import headers
+from proxy.wire.body import read_body
+from proxy.wire.request import ChatBody
+
+log = logging.getLogger("sluicegate")
+JSON = "application/json"
+
+
+def create(
+    settings: Settings,
+    policy: Policy,
+    upstream: Upstream,
+    *,
+    registry: Registry | None = None,
+    audit: Audit | None = None,
+    metrics: Metrics | None = None,
+) -> FastAPI:
+    """An application. Builds the policy's classifiers now, so that a missing package or model stops the start."""
+    metrics = metrics or Metrics()
+    metrics.policy(policy)
+    classifiers = bind(policy, registry or Registry())
+    audit = audit or Audit(sink(settings.audit, fsync=settings.audit_fsync))
+    house = House(settings, policy, classifiers, Guard(policy, classifiers), upstream, audit, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await upstream.aclose()
+        for classifier in {id(each): each for each in classifiers.values()}.values():
+            if close := getattr(classifier, "close", None):
+                close()
+
+    app = FastAPI(
+        title="Sluicegate",
+        summary="A guardrail proxy for DeepSeek-R1 with OpenAI's API.",
+        docs_url="/docs" if settings.docs else None,
+        openapi_url="/openapi.json" if settings.docs else None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+            expose_headers=["x-request-id", "x-sluicegate-policy", "x-sluicegate-policy-digest", "x-sluicegate-ai-generated"],
+        )
+    _errors(app, house)
+    _routes(app, house)
+    return app
+
+
+def _admit(house: House, request: Request) -> None:
+    if not house.settings.admits(request.headers.get("authorization")):
+        raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key", headers={"www-authenticate": "Bearer"})
+
+
+def _errors(app: FastAPI, house: House) -> None:
+    """Every error in the API's own shape."""
+
+    async def api_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)  # noqa: S101  # registered for it
+        house.metrics.request(_route(request), error.status)
+        retry = {"x-should-retry": "false"} if error.status < 500 and error.status not in (408, 429) else {}
+        return Response(error.body(), error.status, {**error.headers, **retry}, JSON)
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  # registered for it
+        known = {
+            404: ("Unknown route. This server has /v1/chat/completions, /v1/models and /v1/moderations.", "unknown_route"),
+            405: ("This route does not take this method.", "method_not_allowed"),
+        }
+        message, code = known.get(error.status_code, ("The request could not be handled.", None))
+        return await api_error(request, ApiError(error.status_code, message, code=code, headers=dict(error.headers or {})))
+
+    async def failure(request: Request, error: Exception) -> Response:
+        log.error("%s failed: %s", _route(request), type(error).__name__)
+        return await api_error(request, ApiError(500, "The proxy failed.", code="internal_error"))
+
+    app.add_exception_handler(ApiError, api_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, failure)
+
+
+def _route(request: Request) -> str:
+    route = request.scope.get("route")
+    return str(getattr(route, "path", "other"))
+
+
+def _routes(app: FastAPI, house: House) -> None:
+    body = {"requestBody": {"required": True, "content": {JSON: {"schema": ChatBody.model_json_schema()}}}}
+
+    @app.post(ROUTE, response_class=Response, openapi_extra=body, summary="One chat completion, streamed or not")
+    async def chat(request: Request) -> Response:
+        _admit(house, request)
+        return Chat(house)
+
+    @app.post("/v1/moderations", response_class=Response, summary="The policy's prompt rules on a text")
+    async def moderation(request: Request) -> Response:
+        _admit(house, request)
+        return await _moderation(house, request)
+
+    @app.get("/v1/models", response_class=Response, summary="The models that can be asked for")
+    async def models(request: Request) -> Response:
+        _admit(house, request)
+        listed = await _models(house)
+        return _json(house, "/v1/models", {"object": "list", "data": listed})
+
+    @app.get("/v1/models/{id:path}", response_class=Response, summary="One model")
+    async def model(request: Request, id: str) -> Response:  # noqa: A002  # OpenAI's name
+        _admit(house, request)
+        for each in await _models(house):
+            if each["id"] == id:
+                return _json(house, "/v1/models/{id}", each)
+        raise ApiError(404, "There is no such model.", code="model_not_found", param="model")
+
+    @app.get("/health/live", response_class=Response, summary="The process runs")
+    async def live() -> Response:
+        return _json(house, "/health/live", {"status": "live"})
+
+    @app.get("/health/ready", response_class=Response, summary="This process can judge")
+    async def ready() -> Response:
+        return _ready(house)
+
+    if house.settings.metrics:
+
+        @app.get("/metrics", response_class=Response, summary="For Prometheus")
+        async def metrics() -> Response:
+            page, kind = house.metrics.render()
+            return Response(page, media_type=kind)
+
+
+def _json(house: House, route: str, body: Mapping[str, Any], status: int = 200) -> Response:
+    house.metrics.request(route, status)
+    return JSONResponse(body, status)
+
+
+def _ready(house: House) -> Response:
+    """Ready means that this process and its classifiers work. A dead model server is a 503 on requests, and shows in metrics."""
+    sick = sorted(name for name, classifier in house.classifiers.items() if not getattr(classifier, "healthy", lambda: True)())
+    body = {"status": "ready" if not sick else "unready", "policy": house.policy.name, "digest": house.policy.digest}
+    return _json(house, "/health/ready", body | ({"rules": sick} if sick else {}), 503 if sick else 200)
+
+
+async def _models(house: House) -> Sequence[Mapping[str, Any]]:
+    """The server's models, known fields only; the pinned one alone where the settings pin it."""
+    try:
+        listed = await house.upstream.models()
+    except UpstreamError as error:
+        house.metrics.upstream_error(error.kind)
+        raise of_upstream(error) from error
+    pinned = house.settings.model
+    return [
+        {
+            "id": str(each["id"]),
+            "object": "model",
+            "created": each.get("created") or 0,
+            "owned_by": "sluicegate",
+            **({"max_model_len": each["max_model_len"]} if each.get("max_model_len") else {}),
+        }
+        for each in listed
+        if not pinned or each["id"] == pinned
+    ]
+
+
+async def _moderation(house: House, request: Request) -> Response:
+    exchange = Exchange(house.policy, "/v1/moderations")
+    try:
+        raw = await read_body(request.scope, request.receive, house.settings.max_body_bytes)
+        body = moderations.ModerationBody.model_validate_json(raw)
+    except ClientLeftError:
+        return Response(status_code=499)
+    except ValidationError:
+        message = "input must be a text, a list of texts, or a list of text parts."
+        raise ApiError(400, message, param="input", code="invalid_value") from None
+    inputs = moderations.texts(body)
+    return await _on_record(house, exchange, inputs, lambda: _judge_inputs(house, exchange, body.model, inputs))
+
+
+async def _judge_inputs(house: House, exchange: Exchange, model: str, inputs: Sequence[str]) -> Response:
+    screen = Screen(house.guard, exchange)
+    results = [await moderations.moderate(screen, exchange, house.policy, text) for text in inputs]
+    exchange.prompt_judged = time.perf_counter() - exchange.started
+    response = JSONResponse(moderations.answer(model, results))
+    response.headers.update(headers.of_exchange(exchange, house.policy))
+    return response
+
+
+async def _on_record(
+    house: House, exchange: Exchange, inputs: Sequence[str], work: Callable[[], Awaitable[Response]]
+) -> Response:
+    """Runs `work` between the two records of an exchange."""
+    try:
+        house.audit.open(exchange.opened("", False, 1, len(inputs), sum(map(len, inputs))))
+        try:
+            response = await work()
+        except ApiError as error:
+            exchange.outcome, exchange.status = "failed", error.status
+            raise
+        finally:
+            house.close(exchange)
+    except AuditError as error:
+        log.exception("audit")
+        raise ApiError(500, "The exchange could not be put on record.", code="not_recorded") from error
+    house.metrics.request("/v1/moderations", response.status_code)
+    return response

@@ -1,0 +1,246 @@
+"""`POST /v1/chat/completions`: one coroutine per exchange, from the first byte of the request to the last of the reply.
+
+It stands below the web framework's responses, on ASGI itself: per token, nothing lies between the guard and the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from policies.verdict import Action
+from proxy.errors import ApiError, of_upstream
+from proxy.exchange import Exchange
+from proxy.house import House
+from proxy.prompt.tongue import tongue
+from proxy.records.audit import AuditError
+from proxy.road.attended import ClientLeftError, attended
+from proxy.road.choice import Plan
+from proxy.road.lane import Blocked
+from proxy.road.reply import Ask, Reply
+from proxy.road.screen import Screen
+from proxy.upstream.protocol import UpstreamError
+from proxy.wire import headers
+from proxy.wire.body import read_body
+from proxy.wire.chat import ChatRequest, parse
+from proxy.wire.line import Line
+from proxy.wire.render import DONE, StreamOut, WholeOut
+
+ROUTE = "/v1/chat/completions"
+NOT_RECORDED = "The exchange could not be put on record, so it did not take place."
+log = logging.getLogger("sluicegate")
+
+
+class Chat(Response):
+    """The response to one chat request, as the framework awaits it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(self._house.policy, ROUTE)
+        work = asyncio.current_task()
+        line = Line(send, self._house.settings.keep_alive_seconds, lambda: work and work.cancel())
+        try:
+            await self._serve(scope, receive, line, exchange)
+        finally:
+            line.close()
+            self._house.metrics.request(ROUTE, exchange.status)
+
+    async def _serve(self, scope: Scope, receive: Receive, line: Line, exchange: Exchange) -> None:
+        house = self._house
+        try:
+            raw = await read_body(scope, receive, house.settings.max_body_bytes)
+            request = parse(raw, house.policy, house.settings.max_messages)
+            del raw
+            house.audit.open(exchange.opened(request.model, request.stream, request.choices, len(request.roles), request.chars))
+        except ApiError as error:
+            exchange.status = error.status
+            await line.fail(error, headers.of_exchange(exchange, house.policy))
+            return
+        except AuditError:
+            log.exception("audit")
+            exchange.status = 500
+            await line.fail(ApiError(500, NOT_RECORDED, code="not_recorded"), headers.of_exchange(exchange, house.policy))
+            return
+        except ClientLeftError:
+            exchange.status = 499
+            return
+        for name in request.dropped:
+            house.metrics.dropped_request_field(name)
+        with house.metrics.in_flight():
+            await Answering(house, exchange, request, line).run(receive)
+
+
+class Answering:
+    """One exchange that is on record, until it is closed."""
+
+    def __init__(self, house: House, exchange: Exchange, request: ChatRequest, line: Line) -> None:
+        self._house, self._exchange, self._request, self._line = house, exchange, request, line
+        self._closed = False
+        self._language = tongue(request.context.prompt)
+        settings = house.settings
+        self._stream = StreamOut(request.model, settings.reasoning_field, request.legacy) if request.stream else None
+        self._whole = WholeOut(request.model, settings.reasoning_field, request.choices, request.legacy)
+
+    async def run(self, receive: Receive) -> None:
+        """Everything, with an end on record however it ends."""
+        exchange = self._exchange
+        try:
+            async with attended(receive):
+                await self._answer()
+        except ClientLeftError:
+            exchange.outcome, exchange.status = "client_left", 499
+        except AuditError:
+            log.exception("audit")
+            exchange.status, self._closed = 500, True
+            await self._fail(ApiError(500, NOT_RECORDED, code="not_recorded"))
+        except asyncio.CancelledError:
+            exchange.outcome, exchange.status = "client_left", 499
+            raise
+        except Exception:
+            log.exception("exchange %s failed", exchange.id)
+            exchange.outcome, exchange.status = "failed", 500
+            await self._fail(ApiError(500, "The proxy failed.", code="internal_error"))
+        finally:
+            if not self._closed:
+                self._close()
+
+    def _close(self) -> None:
+        self._closed = True
+        try:
+            self._house.close(self._exchange)
+        except AuditError:
+            if self._exchange.outcome not in ("client_left", "failed"):
+                raise
+            log.exception("audit")
+
+    async def _answer(self) -> None:
+        if self._stream is not None:
+            self._line.watch(self._stream_headers)
+        exchange = self._exchange
+        screened = await Screen(self._house.guard, exchange).judge(self._request)
+        exchange.prompt_judged = time.perf_counter() - exchange.started
+        exchange.sizes["prompt_chars"] = self._request.chars
+        if screened.dropped:
+            exchange.sizes["messages_dropped"] = len(screened.dropped)
+        if screened.blocked is not None:
+            exchange.outcome = "prompt_blocked"
+            exchange.worst = max(exchange.worst, Action.BLOCK)
+            await self._refuse(screened.blocked)
+            return
+        try:
+            await self._reply()
+        except UpstreamError as error:
+            log.warning("exchange %s: upstream %s: %s %s", exchange.id, error.kind, error.message, error.detail)
+            refused = of_upstream(error)
+            exchange.outcome, exchange.upstream_error, exchange.status = "upstream_error", error.kind, refused.status
+            if error.kind == "rejected":
+                exchange.outcome = "rejected"
+            await self._fail(refused)
+
+    # ---- the prompt is refused
+
+    async def _refuse(self, blocked: Blocked) -> None:
+        policy = self._house.policy
+        text = policy.message(blocked.say, self._language)
+        if policy.refusal_status == 400 and not self._line.started:
+            self._exchange.status = 400
+            error = ApiError(400, text, code="content_filter", param="messages")
+            self._close()
+            extra: dict[str, Any] = {"exchange": self._exchange.id}
+            if policy.disclose.verdict:
+                extra["sluicegate"] = self._exchange.summary()
+            body = error.body(**extra)
+            await self._line.whole(400, {**self._headers(), "x-should-retry": "false"}, body)
+            return
+        out = self._stream or self._whole
+        for choice in range(self._request.choices):
+            out.begin(choice)
+            if self._request.wants_json:
+                out.refusal(choice, text)
+            else:
+                out.answer(choice, text)
+            out.finish(choice, "content_filter")
+        await self._finish()
+
+    # ---- the reply
+
+    async def _reply(self) -> None:
+        plan = self._plan()
+        reply = Reply(self._house.upstream, self._ask(), self._request.choices, plan, self._stream or self._whole)
+        async for _ in reply.run():
+            if self._stream is not None and (data := self._stream.take()):
+                await self._line.start(200, self._stream_headers())
+                if self._exchange.client_first is None and b'"content":""' not in data[:400]:
+                    self._exchange.client_first = time.perf_counter() - self._exchange.started
+                await self._line.write(data)
+        self._exchange.usage = await reply.usage("\n".join(turn.text for turn in self._request.context.conversation))
+        await self._finish()
+
+    async def _finish(self) -> None:
+        """The last bytes; the record is closed before them."""
+        exchange = self._exchange
+        wants_extension = self._house.policy.disclose.verdict or exchange.truncated_in
+        extension = exchange.summary() if wants_extension else None
+        self._close()
+        if self._stream is not None:
+            self._stream.end(exchange.usage if self._request.include_usage else None, extension)
+            await self._line.start(200, self._stream_headers())
+            await self._line.write(self._stream.take() + DONE, more=False)
+            return
+        more = {"x-sluicegate-truncated-in": exchange.truncated_in} if exchange.truncated_in else {}
+        body = self._whole.body(exchange.usage, extension)
+        await self._line.whole(200, {**self._headers(), **headers.times(exchange), **more}, body)
+
+    async def _fail(self, error: ApiError) -> None:
+        """An error: as a whole response, or as an event where the headers are out."""
+        if not self._closed:
+            self._close()
+        if not self._line.started:
+            await self._line.fail(error, self._headers())
+        elif self._stream is not None:
+            self._stream.error(error)
+            await self._line.write(self._stream.take() + DONE, more=False)
+
+    # ---- what is asked
+
+    def _plan(self) -> Plan:
+        house, request = self._house, self._request
+        return Plan(
+            policy=house.policy,
+            guard=house.guard,
+            context=request.context,
+            exchange=self._exchange,
+            thinking=house.settings.thinking,
+            stops=request.stops,
+            limit=request.limit,
+            tools=request.tools,
+            language=self._language,
+            wants_json=request.wants_json,
+            logprobs=request.logprobs,
+            held=house.metrics.held,
+        )
+
+    def _ask(self) -> Ask:
+        """The body for the server. A limit on the answer leaves room for thinking above it, up to the policy's cap."""
+        policy, request = self._house.policy, self._request
+        body = request.final()
+        if self._house.settings.model:
+            body["model"] = self._house.settings.model
+        if request.limit is None:
+            return Ask(body)
+        most = min(request.limit + policy.thinking_budget, max(policy.most_tokens, request.limit))
+        return Ask({**body, "max_tokens": most}, body)
+
+    def _headers(self) -> dict[str, str]:
+        return headers.of_exchange(self._exchange, self._house.policy, self._request.dropped)
+
+    def _stream_headers(self) -> dict[str, str]:
+        return {**self._headers(), **headers.times(self._exchange), "content-type": "text/event-stream; charset=utf-8"}

@@ -1,0 +1,273 @@
+"""One choice of a reply on its way: the server's deltas in, judged text out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from classifiers.finding import Channel, Context
+from policies.policy import Policy
+from policies.verdict import Action, Reason, Verdict
+from proxy.exchange import Exchange
+from proxy.road.calls import Calls
+from proxy.road.guard import Guard
+from proxy.road.lane import Blocked, Lane
+from proxy.road.splitter import Piece, Reopened, Splitter, Thinking
+from proxy.road.stops import Stops
+from proxy.upstream.protocol import Chunk, FinishReason
+from proxy.wire.render import Out
+
+Held = Callable[[Channel, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all choices of an exchange share."""
+
+    policy: Policy
+    guard: Guard
+    context: Context
+    exchange: Exchange
+    thinking: Thinking
+    stops: tuple[str, ...]
+    limit: int | None
+    tools: frozenset[str]
+    language: str
+    wants_json: bool
+    logprobs: bool
+    held: Held
+
+
+class Choice:
+    """The state of one choice. `ended`: nothing more of it is wanted. `over`: the server has nothing more of it to say."""
+
+    def __init__(self, index: int, plan: Plan, out: Out) -> None:
+        self.index, self.ended, self.over = index, False, False
+        self._plan, self._out = plan, out
+        self._splitter = Splitter(plan.thinking)
+        self._lanes: dict[Channel, Lane] = {}
+        self._offsets: dict[Channel, int] = {Channel.REASONING: 0, Channel.ANSWER: 0}
+        self._channel = Channel.REASONING
+        self._waiting: list[str] = []  # texts for the lane of `_channel`, not fed yet
+        self._stops = Stops(plan.stops) if plan.stops else None
+        self._calls = Calls(plan)
+        self._tokens = 0  # of the answer
+        self._thought_tokens = 0  # the server's count when the last thought came
+        self._logprobs: deque[tuple[str, Sequence[Mapping[str, Any]]]] = deque()
+        self._since: dict[Channel, float] = {}
+        self._thinking_since = 0.0
+        self._told = False  # the line about hidden reasoning is out
+        self._answered = False  # something of an answer is out
+
+    async def take(self, chunks: Iterable[Chunk]) -> None:
+        """All of one batch that belongs to this choice."""
+        for chunk in chunks:
+            self.over = self.over or chunk.finish is not None
+            if self.ended:
+                continue
+            if chunk.tools:
+                self._calls.feed(chunk.tools)
+            if chunk.refusal:  # the model server's own refusal is answer text like any other
+                await self._sort([Piece(Channel.ANSWER, chunk.refusal)], chunk)
+            if chunk.reasoning or chunk.content:
+                await self._sort(self._splitter.feed(chunk.reasoning, chunk.content), chunk)
+            if chunk.finish is not None and not self.ended:
+                await self._end(chunk.finish)
+        if self._waiting and not self.ended:
+            await self._push()
+
+    async def _sort(self, pieces: Sequence[Piece | Reopened], chunk: Chunk) -> None:
+        for piece in pieces:
+            if self.ended:
+                return
+            if isinstance(piece, Reopened):
+                await self._reopened()
+                continue
+            if piece.channel is not self._channel:
+                await self._turn(piece.channel)
+            if piece.channel is Channel.ANSWER:
+                await self._answer(piece.text, chunk)
+            else:
+                self._thought_tokens = chunk.usage.completion if chunk.usage else self._thought_tokens
+                self._thinking_since = self._thinking_since or time.perf_counter()
+                self._waiting.append(piece.text)
+
+    async def _answer(self, text: str, chunk: Chunk) -> None:
+        self._tokens = chunk.usage.completion - self._thought_tokens if chunk.usage else self._tokens + 1
+        if self._plan.limit is not None and self._tokens > self._plan.limit:
+            await self._cut("length")
+            return
+        if self._plan.logprobs and chunk.logprobs:
+            self._logprobs.append((text, chunk.logprobs))
+        if self._stops:
+            text = self._stops.feed(text)
+        if text:
+            self._waiting.append(text)
+        if self._stops and self._stops.hit:
+            await self._cut("stop")
+
+    async def _turn(self, channel: Channel) -> None:
+        """The text goes on in another channel. Thoughts that end are judged to their end; an answer waits for more."""
+        await self._push()
+        if self._channel is Channel.REASONING and not self.ended:
+            await self._close(Channel.REASONING)
+        self._channel = channel
+
+    async def _push(self) -> None:
+        """Feeds what has come together to its lane."""
+        if not self._waiting:
+            return
+        lane, texts, self._waiting = self._lane(self._channel), self._waiting, []
+        await self._emit(self._channel, lane, lane.feed(texts))
+
+    async def _close(self, channel: Channel) -> None:
+        lane = self._lanes.pop(channel, None)
+        if lane is not None:
+            await self._emit(channel, lane, lane.finish())
+            self._offsets[channel] = lane.window.end
+
+    def _lane(self, channel: Channel) -> Lane:
+        lane = self._lanes.get(channel)
+        if lane is None:
+            plan = self._plan
+
+            def record(_: Channel, verdict: Verdict) -> None:
+                plan.exchange.note(verdict, f"choices[{self.index}]" if self.index else "")
+
+            lane = Lane(plan.guard.posts[channel], plan.policy.passages, plan.context, record, self._offsets[channel])
+            self._lanes[channel] = lane
+        return lane
+
+    async def _emit(self, channel: Channel, lane: Lane, judging: Any) -> None:
+        """Waits for the verdict and lets out what may go."""
+        began = time.perf_counter()
+        pieces = await judging
+        now = time.perf_counter()
+        self._plan.exchange.guarded += now - began
+        since = self._since.setdefault(channel, began)
+        if pieces or not lane.window.held:
+            self._plan.held(channel, now - since)
+            self._since[channel] = now
+        if not lane.window.held:
+            del self._since[channel]
+        if channel is Channel.ANSWER:
+            self._say(pieces)
+        else:
+            self._think(pieces)
+        if lane.blocked:
+            self._block(lane.blocked)
+
+    def _think(self, pieces: list[str]) -> None:
+        if self._plan.policy.reasoning == "show":
+            for piece in pieces:
+                self._out.reasoning(self.index, piece)
+
+    def _say(self, pieces: list[str]) -> None:
+        if not pieces:
+            return
+        self._tell()
+        self._answered = True
+        for piece in pieces:
+            if self._logprobs:
+                self._out.answer(self.index, piece, self._probabilities(piece))
+            else:
+                self._out.answer(self.index, piece)
+
+    def _probabilities(self, piece: str) -> Sequence[Mapping[str, Any]] | None:
+        """The log probabilities of a piece that went out exactly as it came; alternatives were not judged and stay behind."""
+        while self._logprobs:
+            text, entries = self._logprobs.popleft()
+            if text == piece and "".join(str(entry.get("token", "")) for entry in entries) == piece:
+                return [_entry(entry) for entry in entries]
+            if piece.endswith(text):
+                return None
+        return None
+
+    def _tell(self) -> None:
+        """The one line that stands for hidden reasoning."""
+        if self._plan.policy.reasoning == "summary_line" and self._thinking_since and not self._told:
+            self._told = True
+            seconds = max(1, round(time.perf_counter() - self._thinking_since))
+            self._out.reasoning(self.index, f"The model thought for {seconds} s; its reasoning is not shown.")
+
+    async def _reopened(self) -> None:
+        """A real closing tag after answer text: what went before was thought."""
+        await self._turn(Channel.ANSWER)
+        policy = self._plan.policy
+        lane = self._lanes.get(Channel.ANSWER)
+        at = lane.window.end if lane else self._offsets[Channel.ANSWER]
+        reason = Reason("think_reopened", "think_reopened", 1.0, policy.think_reopened, Channel.ANSWER, at, at)
+        self._plan.exchange.note(Verdict(policy.think_reopened, (reason,)))
+        if policy.think_reopened >= Action.WITHHOLD:
+            await self._close(Channel.ANSWER)
+            if not self.ended:
+                self._block(Blocked("think_reopened", ""))
+
+    async def _end(self, reason: FinishReason) -> None:
+        """The server says that the choice has ended."""
+        await self._sort(self._splitter.finish(reason), Chunk())
+        if self._splitter.truncated:
+            self._plan.exchange.truncated_in = "reasoning"
+        if not self.ended:
+            await self._cut(reason)
+
+    async def _cut(self, reason: FinishReason) -> None:
+        """Judges and releases the rest, and ends the choice."""
+        if self._stops and self._channel is Channel.ANSWER and (rest := self._stops.finish()):
+            self._waiting.append(rest)
+        await self._push()
+        answer = self._lanes.get(Channel.ANSWER)
+        for channel in (Channel.REASONING, Channel.ANSWER):
+            if self.ended:
+                return
+            await self._close(channel)
+        if self.ended:
+            return
+        if answer is not None and answer.withheld:
+            reason = "content_filter"
+        self._tell()
+        blocked = await self._release_calls()
+        if blocked:
+            self._block(blocked)
+            return
+        if reason in ("tool_calls", "function_call") and not self._calls.released:
+            reason = "content_filter" if self._calls.dropped else "stop"
+        elif self._calls.released and reason == "stop":
+            reason = "tool_calls"
+        self._finish(reason)
+
+    async def _release_calls(self) -> Blocked | None:
+        async for name, arguments in self._calls.judged():
+            self._out.tool(self.index, self._calls.released - 1, name, arguments)
+        return self._calls.blocked
+
+    def _block(self, blocked: Blocked) -> None:
+        """Ends the choice with the policy's words."""
+        policy = self._plan.policy
+        text = policy.message(blocked.say, self._plan.language)
+        self._plan.exchange.outcome = "answer_blocked"
+        if self._plan.wants_json:
+            self._out.refusal(self.index, text)
+        else:
+            self._out.answer(self.index, f"\n\n{text}" if self._answered else text)
+        self._finish("content_filter")
+
+    def _finish(self, reason: FinishReason) -> None:
+        self.ended = True
+        self._lanes.clear()
+        self._waiting.clear()
+        self._out.finish(self.index, reason)
+
+
+def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    token = str(entry.get("token", ""))
+    number = entry.get("logprob")
+    return {
+        "token": token,
+        "logprob": float(number) if isinstance(number, int | float) else -9999.0,
+        "bytes": list(token.encode()),
+        "top_logprobs": [],
+    }

@@ -1,0 +1,101 @@
+"""Drives one reply: batches from the model server in, judged output out, until every choice has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.exchange import Exchange
+from proxy.road.choice import Choice, Plan
+from proxy.upstream.protocol import Chunk, Upstream, UpstreamError, UpstreamRequest, Usage
+from proxy.upstream.usage import UsageMeter
+from proxy.wire.render import Out
+
+STRAY = "The model server answered with a choice that was not asked for."
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The body for the server, and the one to try where that does not fit into the model's context: without the room we added
+    for thinking."""
+
+    body: Mapping[str, Any]
+    smaller: Mapping[str, Any] | None = None
+
+
+class Reply:
+    """All choices of one exchange."""
+
+    def __init__(self, upstream: Upstream, ask: Ask, choices: int, plan: Plan, out: Out) -> None:
+        self._upstream, self._ask, self._out = upstream, ask, out
+        self._exchange: Exchange = plan.exchange
+        self._choices = [Choice(index, plan, out) for index in range(choices)]
+        self._most = plan.policy.most_tokens * choices
+        self._meter = UsageMeter()
+        self._pieces = 0
+
+    async def run(self) -> AsyncIterator[None]:
+        """Takes the reply from the server; yields whenever something may have come together in `out`.
+
+        Ends when all choices have ended, and closes the connection to the server then, in the middle of its sentence if need be.
+        Raises `UpstreamError`.
+        """
+        request = UpstreamRequest(self._exchange.id, self._ask.body)
+        while True:
+            try:
+                async with aclosing(self._upstream.chat(request)) as stream:
+                    async for batch in stream:
+                        await self._take(batch)
+                        yield
+                        if self._finished():
+                            return
+                return
+            except UpstreamError as error:
+                if error.code != "context_length_exceeded" or self._pieces or self._ask.smaller is None:
+                    raise
+                request = UpstreamRequest(self._exchange.id, self._ask.smaller)
+                self._ask = Ask(self._ask.smaller)
+
+    def _finished(self) -> bool:
+        """Nothing more is wanted although the server would go on. What it has ended itself is read to the end, for its usage."""
+        return all(choice.ended for choice in self._choices) and not all(choice.over for choice in self._choices)
+
+    async def usage(self, prompt: str) -> Usage:
+        """What the exchange cost."""
+        return await self._meter.total(self._upstream.count, prompt=prompt)
+
+    async def _take(self, batch: Sequence[Chunk]) -> None:
+        self._meter.feed(batch)
+        if self._exchange.upstream_first is None:
+            self._note_first(batch)
+        if len(self._choices) == 1:
+            ours = [chunk for chunk in batch if chunk.choice == 0]
+            if len(ours) < len(batch) and any(chunk.choice > 0 for chunk in batch):
+                raise UpstreamError("protocol", STRAY)
+            await self._feed(0, ours)
+            return
+        sorted_out: dict[int, list[Chunk]] = {}
+        for chunk in batch:
+            if chunk.choice >= len(self._choices):
+                raise UpstreamError("protocol", STRAY)
+            if chunk.choice >= 0:
+                sorted_out.setdefault(chunk.choice, []).append(chunk)
+        for index, chunks in sorted_out.items():
+            await self._feed(index, chunks)
+
+    async def _feed(self, index: int, chunks: Sequence[Chunk]) -> None:
+        choice = self._choices[index]
+        if not chunks:
+            return
+        self._out.begin(index)
+        self._pieces += len(chunks)
+        await choice.take(chunks)
+        if self._pieces > self._most and not choice.ended:
+            await choice.take((Chunk(index, finish="length"),))
+
+    def _note_first(self, batch: Sequence[Chunk]) -> None:
+        if any(chunk.reasoning or chunk.content or chunk.tools for chunk in batch):
+            self._exchange.upstream_first = time.perf_counter() - self._exchange.started

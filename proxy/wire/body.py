@@ -1,0 +1,51 @@
+"""Reads a request's body, bounded in size and time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Message, Receive, Scope
+
+from proxy.errors import ApiError
+from proxy.road.attended import ClientLeftError
+
+SECONDS = 60.0
+"""Time a client has for sending its body."""
+
+
+async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The whole body. Raises `ApiError` 413 or 408, or `ClientLeftError`."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or int(value) > most):
+            raise _too_large(most)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > most:
+            raise _too_large(most)
+        return body
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _rest(message, receive, most)
+    except TimeoutError:
+        raise ApiError(408, "The body did not arrive in time.", code="request_timeout", headers={"connection": "close"}) from None
+
+
+async def _rest(message: Message, receive: Receive, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientLeftError
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _too_large(most: int) -> ApiError:
+    return ApiError(413, f"The body is larger than {most} bytes.", code="request_too_large", headers={"connection": "close"})
