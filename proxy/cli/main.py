@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from proxy.cli import demo, policy, rehearse, serve
+from proxy.cli import demo, policy, serve
 
 app = typer.Typer(
     name="sluicegate",
@@ -15,7 +15,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
 
 
@@ -34,8 +33,19 @@ def options(
 
 app.command()(serve.serve)
 app.command()(demo.demo)
-app.command()(rehearse.rehearse)
 app.add_typer(policy.app)
+
+PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def rehearse(context: typer.Context) -> None:
+    """Serve a scripted model that streams like DeepSeek-R1, to try the proxy without a GPU."""
+    from proxy.cli.rehearse import rehearse as run  # brings the server and the scripts with it
+
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command()(run)
+    alone(args=context.args, prog_name="sluicegate rehearse")
 
 
 def main() -> None:

@@ -35,12 +35,12 @@ def serve(
     policy_name: Annotated[str | None, _flag("Which policy of the folder.")] = None,
     upstream: Annotated[str | None, _flag("Address of the model server, like http://127.0.0.1:8000/v1.", metavar="URL")] = None,
     model: Annotated[str | None, _flag("The one model to ask it for.")] = None,
-    host: Annotated[str | None, _flag("Address to listen on [127.0.0.1].")] = None,
-    port: Annotated[str | None, _flag("Port to listen on; 0 takes a free one [8080].")] = None,
-    workers: Annotated[str | None, _flag("Processes that share the port [1].")] = None,
+    host: Annotated[str | None, _flag("Address to listen on (127.0.0.1).")] = None,
+    port: Annotated[str | None, _flag("Port to listen on; 0 takes a free one (8080).")] = None,
+    workers: Annotated[str | None, _flag("Processes that share the port (1).")] = None,
     audit: Annotated[str | None, _flag("Where the audit log goes: a path, stdout, stderr, off.")] = None,
     allow_anonymous: Annotated[bool | None, _flag("Listen beyond this machine without a key.", "--allow-anonymous")] = None,
-    log_level: Annotated[str | None, _flag("debug, info, warning or error [info].")] = None,
+    log_level: Annotated[str | None, _flag("debug, info, warning or error (info).")] = None,
     settings: Annotated[Path | None, _flag("A settings file, YAML or TOML.", metavar="FILE")] = None,
     more: Annotated[
         list[str] | None, _flag("Any other setting; docs/settings.md lists them.", "--set", metavar="NAME=VALUE")
@@ -66,11 +66,11 @@ def serve(
     }
     chosen = _settings({**_pairs(more or []), **{name: value for name, value in flags.items() if value is not None}}, settings)
     if not chosen.upstream:
-        _refuse(["--upstream is missing: where is the model server? Like --upstream http://127.0.0.1:8000/v1", TRY_DEMO])
+        _refuse([NO_UPSTREAM])
     run(chosen, policy_of(chosen))
 
 
-TRY_DEMO = "To look around without one: sluicegate demo"
+NO_UPSTREAM = "--upstream is missing: say where the model server is, like http://127.0.0.1:8000/v1 (without one: sluicegate demo)"
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
@@ -145,7 +145,7 @@ def run(settings: Settings, policy: Policy) -> None:
 
     try:
         sink(settings.audit).close()  # a place that cannot be written is told before anything starts
-        listening = _listen(settings)
+        listening = listen(settings)
     except AuditError as error:
         _refuse([f"{error}: choose another place with --audit PATH, --audit stdout or --audit stderr"])
     with listening:
@@ -156,7 +156,8 @@ def run(settings: Settings, policy: Policy) -> None:
             serve_one(house(settings, policy), settings, listening)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """The bound socket. Leaves with exit code 1 where the address cannot be had."""
     host = settings.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -172,7 +173,8 @@ def address(settings: Settings, listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
 
 
-def _config(app: Any, settings: Settings, *, factory: bool = False) -> uvicorn.Config:
+def config(app: Any, settings: Settings, *, factory: bool = False) -> uvicorn.Config:
+    """How uvicorn runs us. `app` is the application, or with `factory` what makes it."""
     import uvicorn
 
     return uvicorn.Config(
@@ -197,7 +199,7 @@ def serve_one(app: FastAPI, settings: Settings, listening: socket.socket) -> Non
     import uvicorn
 
     try:
-        uvicorn.Server(_config(app, settings)).run([listening])
+        uvicorn.Server(config(app, settings)).run([listening])
     except KeyboardInterrupt:
         return  # uvicorn drains first, then raises what it caught
 
@@ -211,7 +213,7 @@ def _many(settings: Settings, listening: socket.socket) -> None:
     configure(settings.log_level, settings.log_format)
     with tempfile.TemporaryDirectory(prefix="sluicegate-metrics-") as folder:
         os.environ.setdefault(MULTIPROCESS_FOLDER, folder)  # read by the workers when they import the metrics
-        Multiprocess(_config(partial(house, settings), settings, factory=True), [listening]).run()
+        Multiprocess(config(partial(house, settings), settings, factory=True), [listening]).run()
 
 
 def announce(settings: Settings, policy: Policy, where: str) -> None:
