@@ -4,9 +4,9 @@
 #   make VENV=/some/where demo      another place for the virtual environment
 #   make test ARGS="-k redact -x"   arguments for pytest, for the demo, for the bench
 
-PYTHON ?= python3
-VENV ?= .venv
-ARGS ?=
+PYTHON = python3
+VENV = .venv
+ARGS =
 
 SHELL := /bin/bash
 BIN := $(VENV)/bin
@@ -15,10 +15,12 @@ KEY := $(shell cat pyproject.toml constraints.txt requirements/clients.* | cksum
 PIP_FLAGS := --disable-pip-version-check --no-input install --quiet --progress-bar off
 PIP = $(PYTHON) -m pip --python "$(BIN)/python" $(PIP_FLAGS) -c constraints.txt
 CLIENTS := .make/clients
+CLIENTS_PIP = $(PYTHON) -m pip --python "$(CLIENTS)/bin/python" $(PIP_FLAGS) -c requirements/clients.lock
+NODE := tests/clients/node
 BUILD_TOOLS := hatchling editables setuptools wheel
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clients setup clean
+.PHONY: help demo test check format bench clients setup setup-clients clean
 .DELETE_ON_ERROR:
 # A stranger's shell must not reach into the environment we build.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_CONSTRAINT
@@ -47,7 +49,10 @@ format: $(VENV)/.ready/dev-$(KEY)  ## Put the code into shape
 bench: $(VENV)/.ready/dev-$(KEY)  ## What speed is measured with (see bench/README.md)
 	@"$(BIN)/python" -m bench.run $(ARGS)
 
-clients: $(VENV)/.ready/clients-$(KEY)  ## Third-party clients that some tests drive
+clients: $(CLIENTS)/.ready-$(KEY)  ## Tests with third-party clients: LangChain, LlamaIndex, pydantic-ai, LiteLLM, openai-node
+	@"$(CLIENTS)/bin/python" -m pytest -m clients $(ARGS)
+
+setup-clients: $(CLIENTS)/.ready-$(KEY)
 	@:
 
 setup: $(VENV)/.ready/dev-$(KEY)  ## The virtual environment with all that development needs
@@ -75,9 +80,12 @@ $(VENV)/.ready/dev-$(KEY): | $(VENV)/.ready/tools-$(KEY)
 	@$(PIP) --no-build-isolation -e '.[pii,lang,dev]'
 	@touch "$(@D)/demo-$(KEY)" "$@"
 
-# The clients want an older openai package than we do: they live in an environment of their own.
-$(VENV)/.ready/clients-$(KEY): | $(VENV)/.ready/dev-$(KEY)
-	@echo 'Setting up third-party clients in $(CLIENTS) (once) …'
-	@$(PYTHON) -m venv --clear --without-pip "$(CLIENTS)"
-	@$(PYTHON) -m pip --python "$(CLIENTS)/bin/python" $(PIP_FLAGS) -c requirements/clients.lock -r requirements/clients.txt
+# The clients want an older openai package than we do: they are tested in an environment of their own.
+$(CLIENTS)/.ready-$(KEY): | $(VENV)/.ready/dev-$(KEY)
+	@echo 'Setting up $(CLIENTS) with third-party clients (once) …'
+	@"$(CLIENTS)/bin/python" -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip "$(CLIENTS)"
+	@$(CLIENTS_PIP) $(BUILD_TOOLS)
+	@$(CLIENTS_PIP) --no-build-isolation -r requirements/clients.txt -e '.[pii,lang,dev]'
+	@if command -v npm >/dev/null && [ -f $(NODE)/package.json ]; then \
+		npm --prefix $(NODE) ci --no-audit --no-fund --loglevel=error; fi
 	@touch "$@"

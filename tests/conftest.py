@@ -1,14 +1,20 @@
-"""What holds for every test: a clean environment, and skips that are said aloud."""
+"""What holds for every test: a clean environment, and what was not run is said aloud."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-NOT_A_FAILURE = ("gpu",)
-"""Markers of tests that run only when asked for by name (`-m gpu`): continuous integration has no such machine."""
+BY_NAME = {
+    "clients": "third-party clients, in an environment of their own: make clients",
+    "gpu": "on a machine with a GPU and a model server: pytest -m gpu",
+}
+"""Markers of tests that run when asked for by name, and how. Continuous integration asks for `clients`."""
+
+LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,23 +22,27 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("SLUICEGATE_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
     os.environ["NO_PROXY"] = "*"
+    config.stash[LEFT_OUT] = Counter()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     asked = str(config.getoption("-m"))
-    left_out = [item for item in items for name in NOT_A_FAILURE if item.get_closest_marker(name) and name not in asked]
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        marker = next((name for name in BY_NAME if item.get_closest_marker(name) and name not in asked), None)
+        (kept if marker is None else left_out).append(item)
+        if marker is not None:
+            config.stash[LEFT_OUT][marker] += 1
     if left_out:
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = kept
         config.hook.pytest_deselected(items=left_out)
 
 
-def _skips(session_or_reporter: object) -> Iterator[tuple[str, str]]:
-    stats = getattr(session_or_reporter, "stats", {})
-    for report in stats.get("skipped", []):
-        place, reason = report.nodeid, str(report.longrepr)
-        if isinstance(report.longrepr, tuple):
-            reason = str(report.longrepr[2]).removeprefix("Skipped: ")
-        yield place, reason
+def _skips(reporter: object) -> Iterator[tuple[str, str]]:
+    for report in getattr(reporter, "stats", {}).get("skipped", []):
+        told = report.longrepr
+        yield report.nodeid, str(told[2]).removeprefix("Skipped: ") if isinstance(told, tuple) else str(told)
 
 
 def _in_ci() -> bool:
@@ -50,11 +60,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     why: dict[str, list[str]] = {}
     for place, reason in _skips(terminalreporter):
         why.setdefault(reason, []).append(place)
-    if not why:
+    left_out = config.stash[LEFT_OUT]
+    if not why and not left_out:
         return
-    terminalreporter.section("not run on this machine" + (": a failure, since CI is set" if _in_ci() else ""))
+    terminalreporter.section("not run here")
     for reason, places in why.items():
         more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-        terminalreporter.line(f"{len(places):4}  {reason}")
-        terminalreporter.line(f"      {', '.join(places[:3])}{more}")
-    terminalreporter.line("`.ci/run` installs what a Debian machine needs for all of them.")
+        terminalreporter.line(f"{len(places):4}  skipped: {reason} ({', '.join(places[:3])}{more})")
+    for marker, count in left_out.items():
+        terminalreporter.line(f"{count:4}  {marker}: {BY_NAME[marker]}")
+    if why:
+        said = "CI is set: a skipped test is a failure." if _in_ci() else "`.ci/run` installs what they need on Debian."
+        terminalreporter.line(said)
