@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from policies.verdict import Action
-from proxy.errors import ApiError, of_upstream
+from proxy.errors import ApiError, of_upstream, unauthorized
 from proxy.exchange import Exchange
 from proxy.house import House
 from proxy.prompt.tongue import tongue
@@ -53,9 +53,17 @@ class Chat(Response):
             line.close()
             self._house.metrics.request(ROUTE, exchange.status)
 
+    def _admit(self, scope: Scope) -> None:
+        if self._house.settings.api_key is None:
+            return
+        authorization = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), None)
+        if not self._house.settings.admits(authorization):
+            raise unauthorized()
+
     async def _serve(self, scope: Scope, receive: Receive, line: Line, exchange: Exchange) -> None:
         house = self._house
         try:
+            self._admit(scope)
             raw = await read_body(scope, receive, house.settings.max_body_bytes)
             request = parse(raw, house.policy, house.settings.max_messages)
             del raw
@@ -225,7 +233,6 @@ class Answering:
             language=self._language,
             wants_json=request.wants_json,
             logprobs=request.logprobs,
-            held=house.metrics.held,
         )
 
     def _ask(self) -> Ask:

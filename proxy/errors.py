@@ -45,6 +45,11 @@ class ApiError(Exception):
         return orjson.dumps({"error": {**error, **extra}})
 
 
+def unauthorized() -> ApiError:
+    """No key, or a wrong one: which of the two is not said."""
+    return ApiError(401, "The API key is missing or wrong.", code="invalid_api_key", headers={"www-authenticate": "Bearer"})
+
+
 def of_upstream(error: UpstreamError) -> ApiError:
     """Our words for a failure of the model server."""
     headers = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}

@@ -40,6 +40,7 @@ class Exchange:
     truncated_in: str = ""
     prompt_judged: float = 0.0  # seconds spent on the prompt
     guarded: float = 0.0  # seconds spent judging the reply
+    held: dict[Channel, float] = field(default_factory=dict)  # the longest that text of a channel waited for its verdict
     upstream_first: float | None = None
     client_first: float | None = None
     sizes: dict[str, int] = field(default_factory=dict)

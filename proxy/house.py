@@ -34,6 +34,8 @@ class House:
         metrics.exchange(exchange.outcome, record.timings["total"] / 1e3)
         metrics.verdicts(exchange.reasons)
         metrics.unjudged(exchange.blind)
+        for channel, seconds in exchange.held.items():
+            metrics.held(channel, seconds)
         metrics.first_token(exchange.client_first, exchange.upstream_first)
         if exchange.usage is not None:
             metrics.tokens(exchange.usage)

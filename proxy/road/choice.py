@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,6 @@ from proxy.road.splitter import Piece, Reopened, Splitter, Thinking
 from proxy.road.stops import Stops
 from proxy.upstream.protocol import Chunk, FinishReason
 from proxy.wire.render import Out
-
-Held = Callable[[Channel, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,6 @@ class Plan:
     language: str
     wants_json: bool
     logprobs: bool
-    held: Held
 
 
 class Choice:
@@ -146,13 +143,13 @@ class Choice:
         began = time.perf_counter()
         pieces = await judging
         now = time.perf_counter()
-        self._plan.exchange.guarded += now - began
-        since = self._since.setdefault(channel, began)
-        if pieces or not lane.window.held:
-            self._plan.held(channel, now - since)
-            self._since[channel] = now
-        if not lane.window.held:
-            del self._since[channel]
+        exchange = self._plan.exchange
+        exchange.guarded += now - began
+        since = self._since.pop(channel, began)
+        if lane.window.held:
+            self._since[channel] = since if not pieces else began
+        if now - since > exchange.held.get(channel, 0.0):
+            exchange.held[channel] = now - since
         if channel is Channel.ANSWER:
             self._say(pieces)
         else:

@@ -63,7 +63,7 @@ class Window:
             return [piece] if piece else []
         out: list[str] = []
         at = self.done
-        for mask in merge(masks):
+        for mask in merge(masks) if masks else ():
             start, end = max(mask.start - self.base, self.done), min(mask.end - self.base, upto)
             self._emit(at, start, out)
             if mask.start - self.base >= self.done or not self.inside:
