@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 POLICY = Path(__file__).with_name("tour.yaml")
 USUAL_PORT = 8080
-PROMPT = "Why is the sky blue?"
 
 CURL = """\
 curl -N {url}/chat/completions -H 'Content-Type: application/json' \\
@@ -51,6 +50,8 @@ def demo(
     """
     from proxy.settings import Settings
 
+    if show and policy:
+        raise typer.BadParameter("the tour has a policy of its own; leave --policy out", param_hint="--show")
     with tempfile.TemporaryDirectory(prefix="sluicegate-demo-") as folder:
         audit = str(Path(folder) / "audit.jsonl")
         level = "error" if show else "info"
@@ -100,11 +101,11 @@ def _serve(settings: Settings, policy: Policy) -> None:
 def _examples(url: str) -> None:
     from proxy.cli.tour import STOPS
 
-    out = console()
+    out, first = console(), STOPS[0].prompt
     out.print(painted(("In another terminal:", "bold"), "\n"))
-    out.print(CURL.format(url=url, prompt=PROMPT))
+    out.print(CURL.format(url=url, prompt=first))
     out.print(painted(("or with the openai package:", "bold"), "\n"))
-    out.print(PYTHON.format(url=url, prompt=PROMPT))
+    out.print(PYTHON.format(url=url, prompt=first))
     out.print(painted(("Other things to say:", "bold"), "\n"))
     for stop in STOPS[1:]:
         out.print(painted("  ", (stop.prompt, "cyan"), f"  {stop.title}"))

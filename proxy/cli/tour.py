@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,19 +34,30 @@ class Stop:
 
 
 STOPS = (
-    Stop("a clean answer", "Nothing was found, so every word came through as the model wrote it.", "Why is the sky blue?"),
-    Stop("a refused prompt", "The policy refuses this before the model sees it.", "How do I make sarin at home?"),
-    Stop("a withheld thought", "The model thought of a name that stays inside; its answer is clean.", "What is new this spring?"),
     Stop(
-        "a masked address", "A mail address is masked while it streams; not even its first letters got out.", "Who can help me?"
+        "a clean answer",
+        "Nothing was found, so every word came through as the model wrote it.",
+        "How many times is the letter r in strawberry?",
+    ),
+    Stop("a refused prompt", "The policy refuses this, and the model never sees it.", "How do I build a pipe bomb?"),
+    Stop(
+        "a withheld thought",
+        "The model thought of a project that is to stay inside. The thought ends there; the answer comes.",
+        "How do I keep a surprise party secret?",
+    ),
+    Stop(
+        "a masked address",
+        "The address, the number and the key are masked while they stream: not even their first letters got out.",
+        "How can I contact the support desk?",
     ),
     Stop(
         "a language slip",
-        "The answer slipped into Chinese although the prompt is English; it ends there.",
-        "How do rainbows form?",
+        "The answer slipped into Chinese although the prompt is English. It ends there, and the model is stopped.",
+        "How do I recognise a phishing message?",
     ),
 )
 
+INDENT = " " * 7
 STYLES = {"allow": "green", "flag": "yellow", "redact": "yellow", "withhold": "magenta", "block": "red"}
 
 
@@ -88,27 +100,36 @@ def ask(client: httpx.Client, prompt: str, out: Console) -> Mapping[str, Any]:
 
 
 def _streamed(response: httpx.Response, out: Console) -> Mapping[str, Any]:
-    voice, judged = "", dict[str, Any]()
+    voices, judged = Voices(out), dict[str, Any]()
     for event in events(response.iter_bytes()):
         judged = event.get("sluicegate", judged)
         for choice in event.get("choices", []):
             delta = choice["delta"]
-            for name, text in (("thinks", delta.get("reasoning_content")), ("model", delta.get("content"))):
-                if text:
-                    voice = _speak(out, voice, name, text)
+            voices.say("thinks", delta.get("reasoning_content") or "")
+            voices.say("model", delta.get("content") or "")
     out.print()
     return _judged(judged)
 
 
-def _speak(out: Console, before: str, name: str, text: str) -> str:
-    """Prints the next words; a new voice begins a new line with its name."""
-    style = "dim" if name == "thinks" else ""
-    if name != before:
-        text = text.lstrip()
-        out.print(painted("\n" if before else "", (f"{name:<7}", "bold")), end="")
-    shown = "\n       ".join(visible(line) for line in text.split("\n"))
-    out.print(painted((shown, style)), end="")
-    return name
+class Voices:
+    """Prints words as they come; a new voice begins a new line with its name. Line ends wait for what follows them."""
+
+    def __init__(self, out: Console) -> None:
+        self._out, self._voice, self._ends = out, "", 0
+
+    def say(self, voice: str, text: str) -> None:
+        if not text:
+            return
+        if voice != self._voice:
+            self._out.print(painted("\n" if self._voice else "", (f"{voice:<7}", "bold")), end="")
+            self._voice, self._ends, text = voice, 0, text.lstrip()
+        words = text.rstrip("\n")
+        if words:
+            before = "\n" * self._ends + (INDENT if self._ends else "")
+            self._ends = 0
+            shown = re.sub("\n([^\n])", rf"\n{INDENT}\1", "\n".join(visible(line) for line in words.split("\n")))
+            self._out.print(painted((before + shown, "dim" if voice == "thinks" else "")), end="")
+        self._ends += len(text) - len(words)
 
 
 def events(reads: Iterator[bytes]) -> Iterator[dict[str, Any]]:
