@@ -97,11 +97,15 @@ class Connections:
             self._transport = self._make()
         try:
             return Answer(await self._transport.handle_async_request(request))
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        except httpx.HTTPError as error:
             raise _connect_error(error.__cause__ or error) from None
+        except (aiohttp.ClientError, OSError) as error:  # what the transport does not translate
+            raise _connect_error(error) from None
 
     def _make(self) -> AiohttpTransport:
-        context = ssl.create_default_context(cafile=self._ca_file or None) if self._secure else ssl.SSLContext()
+        context = (
+            ssl.create_default_context(cafile=self._ca_file or None) if self._secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._most, ssl=context, keepalive_timeout=IDLE),
             cookie_jar=aiohttp.DummyCookieJar(),  # a server's cookies would join its users

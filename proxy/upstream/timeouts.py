@@ -97,8 +97,10 @@ class Watch:
     def _arm(self) -> None:
         # No later than the limit of any read that waits or may begin until then; `_due` of a read that waits only moves later.
         now = self._loop.time()
-        when = min(now + self._limits.between_bytes, self._total if self._begun else self._first)
-        if self._waiting:
+        when = min(now + self._limits.between_bytes, self._total)
+        if not self._begun:
+            when = min(when, self._first)
+        elif self._waiting:
             when = min(when, self._due)
         self._timer = self._loop.call_at(max(when, now + _TICK), self._ring)
 

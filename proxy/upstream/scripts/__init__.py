@@ -1,0 +1,1 @@
+"""Scripts for the rehearsal model."""
