@@ -43,7 +43,8 @@ class Scalar:
 
     place: Place
     value: Word
-    weight: int = 1  # nodes, aliases followed
+    weight: int = 1  # nodes within, aliases followed
+    height: int = 0  # levels within
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Items:
     place: Place
     nodes: tuple[Node, ...]
     weight: int = 1
+    height: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Fields:
     place: Place
     entries: Mapping[str, Entry]
     weight: int = 1
+    height: int = 1
 
 
 Node = Scalar | Items | Fields

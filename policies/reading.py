@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -120,7 +120,7 @@ class _Builder:
         if depth > MOST_DEPTH:
             self._stop(place, f"nested deeper than {MOST_DEPTH} levels")
         if isinstance(event, AliasEvent):
-            return self._alias(event, place)
+            return self._alias(event, place, depth)
         if event.tag is not None:
             self._say(place, f"tags are not used in policies: leave {event.tag} out and put text in quotes")
         node = self._built(event, place, depth)
@@ -138,11 +138,13 @@ class _Builder:
             return self._fields(place, depth)
         return self._stop(place, "not YAML: unexpected content")
 
-    def _alias(self, event: AliasEvent, place: Place) -> Node:
+    def _alias(self, event: AliasEvent, place: Place, depth: int) -> Node:
         known = self._anchors.get(event.anchor)
         if known is None:  # also an alias inside its own anchor, which is not finished yet
             self._stop(place, f"nothing complete is anchored as &{event.anchor}")
-            self._count(known.weight, place)
+        if depth + known.height > MOST_DEPTH:
+            self._stop(place, f"nested deeper than {MOST_DEPTH} levels, aliases followed")
+        self._count(known.weight, place)
         return known
 
     def _items(self, place: Place, depth: int) -> Items:
@@ -152,7 +154,7 @@ class _Builder:
             self._path.append(f"[{len(nodes)}]")
             nodes.append(self._node(event, depth + 1))
             self._path.pop()
-        return Items(place, tuple(nodes), 1 + sum(node.weight for node in nodes))
+        return Items(place, tuple(nodes), *_size(nodes))
 
     def _fields(self, place: Place, depth: int) -> Fields:
         self._count(1, place)
@@ -167,17 +169,18 @@ class _Builder:
             else:
                 entries[name] = Entry(where, node)
             self._path.pop()
-        return Fields(place, entries, 1 + sum(entry.node.weight for entry in entries.values()))
+        return Fields(place, entries, *_size([entry.node for entry in entries.values()]))
 
     def _name(self, event: Any, place: Place, depth: int) -> str:
         key = self._node(event, depth + 1)
         if isinstance(key, Scalar) and isinstance(key.value, str):
-            if key.value == "<<" and not event.style:
+            if key.value == "<<" and not getattr(event, "style", None):
                 self._say(place, "merge keys (<<) are not YAML 1.2; use extends, or an alias for the whole value")
             return key.value
         if isinstance(key, Scalar):
-            self._say(place, f'a key is text: write "{event.value}" in quotes')
-            return str(event.value)
+            word = str(getattr(event, "value", key.value))
+            self._say(place, f'a key is text: write "{word}" in quotes')
+            return word
         self._say(place, "a key is one word, not a list or a mapping")
         return "?"
 
@@ -189,7 +192,7 @@ class _Builder:
             value = resolve(text)
         if isinstance(value, float) and not math.isfinite(value):
             self._say(place, f"{text} is not a number that can be compared; write a finite one, or text in quotes")
-            return text
+            return 0.0
         if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
             self._say(place, "half of a surrogate pair is not a character; write the character itself, or \\U and eight digits")
             return ""
@@ -209,6 +212,11 @@ class _Builder:
     def _stop(self, place: Place, message: str) -> NoReturn:
         self._say(place, message)
         raise _Stop
+
+
+def _size(nodes: Sequence[Node]) -> tuple[int, int]:
+    """Weight and height of what holds `nodes`."""
+    return 1 + sum(node.weight for node in nodes), 1 + max((node.height for node in nodes), default=0)
 
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})

@@ -27,7 +27,10 @@ class Action(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One finding that a rule acted on. `start`/`end` are character offsets in the channel (or in the prompt text at `place`)."""
+    """One finding that a rule acted on. `start`/`end` are character offsets in the channel (or in the prompt text at `place`).
+
+    For a finding that goes on past what had come (a private key), `end` is how far it was seen.
+    """
 
     rule: str
     category: str
