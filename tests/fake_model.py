@@ -21,7 +21,7 @@ from proxy.upstream.shapes import Dialect
 
 
 class _Server(uvicorn.Server):
-    """Stops when told, not at the next tick of a clock."""
+    """Stops when told, at once: not at the next tick of a clock, and without waiting for replies that go on."""
 
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -31,6 +31,15 @@ class _Server(uvicorn.Server):
         await self.on_tick(0)
         if not self.should_exit:
             await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        for task in (tasks := list(self.server_state.tasks)):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def stop(self) -> None:
         self.should_exit = self.force_exit = True
