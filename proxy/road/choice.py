@@ -85,6 +85,8 @@ class Choice:
                 continue
             if piece.channel is not self._channel:
                 await self._turn(piece.channel)
+            if self.ended:
+                return
             if piece.channel is Channel.ANSWER:
                 await self._answer(piece.text, chunk)
             else:
@@ -193,6 +195,8 @@ class Choice:
     async def _reopened(self) -> None:
         """A real closing tag after answer text: what went before was thought."""
         await self._turn(Channel.ANSWER)
+        if self.ended:
+            return
         policy = self._plan.policy
         lane = self._lanes.get(Channel.ANSWER)
         at = lane.window.end if lane else self._offsets[Channel.ANSWER]

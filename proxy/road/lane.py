@@ -7,7 +7,7 @@ are settled, text before the first finding that stops the channel is released, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from classifiers.finding import Channel, Context, Finding, Findings, Passage, Unjudged
 from policies.decide import counts, decide
@@ -130,24 +130,24 @@ class Lane:
             if not isinstance(answer, Unjudged)
         }
         safe = _settled(list(seen.values()), passage.begin, safe)
-        verdict = decide(self._post.stream_rules, {**found, **_new(seen, passage.begin, safe)}, passage)
-        masks = [*verdict.masks, *self._going_on(found, seen, passage)]
+        verdict = _until_block(decide(self._post.stream_rules, {**found, **_new(seen, passage.begin, safe)}, passage))
+        masks = [*verdict.masks, *self._going_on(found, seen, passage, safe)]
         opened = next((mask for mask in masks if mask.open), None)
         if opened is None:
             self.window.close()
         elif not self.window.inside:
             self._inside_rule = next(r.rule for r in verdict.reasons if r.start == opened.start and r.action is Action.REDACT)
-        return (len(passage.text) if opened else safe), verdict, masks
+        return safe, verdict, masks
 
-    def _going_on(self, found: Found, seen: Mapping[str, Sequence[Finding]], passage: Passage) -> Sequence[Mask]:
-        """The continuation of a mask that was open when the last text left."""
+    def _going_on(self, found: Found, seen: Mapping[str, Sequence[Finding]], passage: Passage, safe: int) -> Sequence[Mask]:
+        """The continuation of a mask that was open when the last text left; open as long as its end is not settled."""
         if not self.window.inside:
             return ()
         start, name = passage.offset + passage.begin, self._inside_rule
         if isinstance(found.get(name), Unjudged):  # could not see the end: then it goes on
             return (Mask(start - 1, passage.offset + len(passage.text), "", True),)
         return [
-            Mask(start - 1, passage.offset + finding.end, "", finding.open)
+            Mask(start - 1, passage.offset + finding.end, "", finding.open or finding.end > safe)
             for finding in seen.get(name, ())
             if finding.start < passage.begin < finding.end
         ]
@@ -195,6 +195,20 @@ class Lane:
         hits += [(b.start, b.rule) for b in verdict.blind if b.action >= Action.REPAIR]
         name = min(hits)[1]
         self.blocked = Blocked(name, self._rules[name].say)
+
+
+def _until_block(verdict: Verdict) -> Verdict:
+    """The verdict without findings behind the first one that blocks: had the text come in smaller pieces, nobody had seen them."""
+    if verdict.action < Action.REPAIR:
+        return verdict
+    first = min((reason.start for reason in verdict.reasons if reason.action >= Action.REPAIR), default=None)
+    if first is None:
+        return verdict
+    return replace(
+        verdict,
+        reasons=tuple(reason for reason in verdict.reasons if reason.start <= first),
+        masks=tuple(mask for mask in verdict.masks if mask.start < first),
+    )
 
 
 def _settled(seen: Iterable[Sequence[Finding]], begin: int, safe: int) -> int:
