@@ -20,6 +20,7 @@ rules:
   secrets: {use: secrets, on: [prompt, reasoning, answer], do: redact}
 """
 HELLO = {"model": "deepseek-r1", "messages": [{"role": "user", "content": "hello"}]}
+QUICK = "scenes: [{when: hello, think: Hm., say: Hello yourself.}]"
 SLOW = "scenes: [{when: hello, think: 'Hm. ', say: 'one two three four five six', pace: 150ms}]"
 
 
@@ -35,7 +36,7 @@ def audit(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_policy_an_upstream_and_a_port_are_enough(tmp_path: Path, policy: str) -> None:
     with (
-        fake_model() as model,
+        fake_model(QUICK) as model,
         started("serve", "--policy", policy, "--upstream", model.url, "--port", "0", cwd=tmp_path) as server,
     ):
         assert re.search(r" policy=small digest=[0-9a-f]{12} ", server.line)
@@ -43,7 +44,7 @@ def test_a_policy_an_upstream_and_a_port_are_enough(tmp_path: Path, policy: str)
         reply = httpx.post(f"{server.where}/v1/chat/completions", json=HELLO, timeout=30)
         assert reply.status_code == 200
         assert "server" not in reply.headers
-        assert "rehearsal model" in reply.json()["choices"][0]["message"]["content"]
+        assert "Hello yourself." in reply.json()["choices"][0]["message"]["content"]
         assert 'sluicegate_requests_total{route="/v1/chat/completions",status="200"} 1.0' in page(server.where)
         assert server.stop() == 0
     opened, closed = audit(tmp_path)
@@ -74,7 +75,7 @@ def test_a_stream_that_goes_on_is_finished_before_the_end(tmp_path: Path, policy
 
 def test_workers_share_the_port_the_audit_and_the_metrics(tmp_path: Path, policy: str) -> None:
     arguments = ["serve", "--policy", policy, "--port", "0", "--workers", "2"]
-    with fake_model() as model, started(*arguments, "--upstream", model.url, cwd=tmp_path) as server:
+    with fake_model(QUICK) as model, started(*arguments, "--upstream", model.url, cwd=tmp_path) as server:
         for _ in range(8):  # each on a connection of its own, so that both workers get some
             assert httpx.post(f"{server.where}/v1/chat/completions", json=HELLO, timeout=30).status_code == 200
         for _ in range(4):  # whichever worker answers
@@ -84,7 +85,7 @@ def test_workers_share_the_port_the_audit_and_the_metrics(tmp_path: Path, policy
 
 
 def test_settings_come_from_file_and_environment_too(tmp_path: Path, policy: str) -> None:
-    with fake_model(api_key="sk-upstream") as model:
+    with fake_model(QUICK, api_key="sk-upstream") as model:
         (tmp_path / "gate.toml").write_text(f'upstream = "{model.url}"\nport = 0\napi_key = "let-me-in-please"\n', "utf-8")
         environ = {"SLUICEGATE_POLICY": policy, "SLUICEGATE_UPSTREAM_API_KEY": "sk-upstream"}
         with started("serve", "--settings", "gate.toml", "--audit", "stdout", cwd=tmp_path, says="stderr", **environ) as server:
