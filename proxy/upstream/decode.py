@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 
 from proxy.upstream import faults
-from proxy.upstream.fields import CALL, CHOICE, EVENT, FINISHES, FUNCTION, SILENT, OnUnknown
+from proxy.upstream.fields import CALL, CHOICE, EVENT, FINISHES, FUNCTION, SILENT, USUAL, OnUnknown
 from proxy.upstream.protocol import Chunk, FinishReason, ToolDelta, UpstreamError
 from proxy.upstream.usage import parse_usage
 from proxy.wire.sse import DONE, EventParser
@@ -96,12 +96,8 @@ class Reply:
             raise protocol_error("an event is not JSON") from None
         if type(event) is not dict:
             raise protocol_error("an event is not a JSON object")
-        if not EVENT.issuperset(event):
-            self._count_unknown(event, EVENT)
-        if "error" in event or event.get("object") == "error":
-            fault = faults.mid_stream(event)
-            if fault is not None:
-                raise fault
+        if not USUAL.issuperset(event):  # false for nearly all events of nearly all servers
+            self._unusual(event)
         choices, usage = event.get("choices"), event.get("usage")
         if type(choices) is not list:
             if choices is not None or usage is None:
@@ -120,6 +116,12 @@ class Reply:
                 chunk = Chunk(-1)
                 chunks.append(chunk)
             self._usages[chunk.choice] = (chunk, usage)
+
+    def _unusual(self, event: dict[str, Any]) -> None:
+        fault = faults.mid_stream(event)
+        if fault is not None:
+            raise fault
+        self._count_unknown(event, EVENT)
 
     def _count(self) -> None:
         # Continuous usage stands on every chunk. Of one read only each choice's last matters.
@@ -147,17 +149,18 @@ class Reply:
         if logprobs is not None:
             chunk.logprobs = _logprobs(logprobs)
             filled = filled or bool(chunk.logprobs)
-        if index not in self._finished:
-            self._open.add(index)
-        elif filled:
-            raise protocol_error("a choice goes on after its finish reason")
+        if index in self._finished:
+            if filled:
+                raise protocol_error("a choice goes on after its finish reason")
+            return chunk if counted else None
         finish = choice.get("finish_reason")
-        if finish is not None and finish != "" and index in self._open:
-            chunk.finish = _finish(finish)
-            self._open.discard(index)
-            self._finished.add(index)
-            return chunk
-        return chunk if filled or counted else None
+        if not finish:  # null, or "" of some servers
+            self._open.add(index)
+            return chunk if filled or counted else None
+        chunk.finish = _finish(finish)
+        self._open.discard(index)
+        self._finished.add(index)
+        return chunk
 
     def _delta(self, delta: Any, chunk: Chunk) -> bool:
         """Fills the chunk; whether there was anything to fill it with."""

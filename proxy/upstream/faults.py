@@ -18,7 +18,6 @@ import orjson
 
 from proxy.upstream.protocol import UpstreamError
 
-RETRIED = frozenset({429, 502, 503, 504})
 LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond that is taken as this
 
 _CONTEXT = re.compile(r"(?:maximum context length|model's context length|context window|max_model_len)")

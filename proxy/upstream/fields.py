@@ -14,6 +14,7 @@ EVENT = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "error", "service_tier", "system_fingerprint", "metadata"}
     | {"prompt_token_ids", "prompt_logprobs", "kv_transfer_params"}
 )
+USUAL = EVENT - {"error"}
 CHOICE = frozenset({"index", "delta", "message", "logprobs", "finish_reason", "stop_reason", "matched_stop", "token_ids"})
 CALL = frozenset({"index", "id", "type", "function"})
 FUNCTION = frozenset({"name", "arguments"})

@@ -48,6 +48,7 @@ class Rehearsal:
             if len(batch) >= 64:  # about what one read of the network brings
                 yield batch
                 batch = []
+                await asyncio.sleep(0)  # without a pace, others still get their turn
         if batch:
             yield batch
         self._check_end(performance)

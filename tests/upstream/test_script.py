@@ -1,6 +1,9 @@
+import re
+from pathlib import Path
+
 import pytest
 
-from proxy.upstream.script import ScriptError, load_script, parse_script, shipped
+from proxy.upstream.script import Scene, ScriptError, load_script, parse_script, shipped
 
 
 def prompt(text: str, **more: object) -> dict[str, object]:
@@ -102,3 +105,12 @@ def test_a_missing_script_names_those_there_are() -> None:
 )
 def test_the_tour_has_a_scene_for_each_stop(text: str, name: str) -> None:
     assert load_script("tour").scene(prompt(text)).name == name
+
+
+def test_the_script_on_the_page_can_be_played() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text("utf-8")
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    script = parse_script(shown, "rehearsal.md")
+    assert script.scene(prompt("Wie kann ich Messer schleifen?")).name == "german"
+    keys = set(re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))))
+    assert set(Scene.model_fields) <= keys
