@@ -45,7 +45,7 @@ def effective(name: str | Path, mistakes: list[Mistake]) -> Fields | None:
 
 
 def _folded(path: Path, chain: Sequence[_Step], called: Place | None, mistakes: list[Mistake]) -> Fields | None:
-    step = _Step(str(path), path.resolve())
+    step = _Step(str(path), _real(path))
     before = [one.real for one in chain]
     if called is not None and step.real in before:
         names = " → ".join([*(one.shown for one in chain[before.index(step.real) :]), step.shown])
@@ -60,6 +60,14 @@ def _folded(path: Path, chain: Sequence[_Step], called: Place | None, mistakes: 
         return _without_off(child, mistakes)
     parent = _folded(located(wanted.node.value, path.parent), (*chain, step), wanted.node.place, mistakes)
     return merged(parent, child, mistakes) if parent else None
+
+
+def _real(path: Path) -> Path:
+    """One name for one file; a path that cannot be one stays as it is, and is told when it is read."""
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return path
 
 
 def _document(path: Path, called: Place | None, mistakes: list[Mistake]) -> Fields | None:

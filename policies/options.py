@@ -72,13 +72,14 @@ class Options:
     def _file(self, value: Any, path: tuple[str | int, ...]) -> tuple[Any, Any]:
         if not isinstance(value, str):
             return value, None  # told by the options model
-        file = (find(self._document, path).source.folder / value).resolve()
+        file = find(self._document, path).source.folder / value
         try:
+            file = file.resolve()
             if not file.is_file():
                 self._say(path, f"there is no file {file}")
                 return str(file), None
             return str(file), {"sha256": file_digest(file)}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             self._say(path, f"cannot read {file}: {getattr(error, 'strerror', None) or error}")
             return str(file), None
 
