@@ -110,9 +110,9 @@ class _Recognizer:
         self._context = tuple(word.lower() for word in recognizer.context or ())
         self._chinese = CHINESE_CONTEXT.get(entity, ())
         if isinstance(recognizer, PatternRecognizer):
-            recognizer.global_regex_flags = _FLAGS
-            patterns: list[Pattern] = vars(recognizer)["patterns"]
-            recognizer.patterns = [_guarded(pattern, _FLAGS, seconds) for pattern in patterns]
+            own: Any = recognizer
+            own.global_regex_flags = _FLAGS
+            own.patterns = [_guarded(pattern, _FLAGS, seconds) for pattern in own.patterns]
 
     def worth(self, text: str, groups: Sequence[str]) -> bool:
         """Whether this recognizer can find anything in a run with these groups of digits."""
