@@ -88,8 +88,8 @@ class RuleWritten(Written):
     use: str = Field(description="The classifier that looks.")
     on: Channels = Field(description="The channels it looks at.")
     do: Do = Field(description="What becomes of a text in which it finds something. The severest of all rules wins.")
-    when: Annotated[dict[str, Score], Field(min_length=1)] | None = Field(
-        default=None,
+    when: Annotated[dict[str, Score], Field(min_length=1)] = Field(
+        default_factory=dict,
         description="Categories that count, each with the score from which it does. Without it all count, from threshold.",
     )
     threshold: Score = Field(default=0.5, description="The score from which a finding counts. Not used beside when.")
@@ -102,7 +102,9 @@ class RuleWritten(Written):
         "", description="What the user reads: the name of one of messages, or the text itself. Without it the message refusal."
     )
     mask: Annotated[str, Field(max_length=200)] = Field("", description="What redact puts in the place of what was found.")
-    within: Duration = Field(default=2.0, description="The time it has for one passage; later is an error.")
+    within: Duration = Field(
+        default=2.0, json_schema_extra={"default": "2s"}, description="The time it has for one passage; later is an error."
+    )
 
     @model_validator(mode="after")
     def _hold_together(self) -> RuleWritten:
@@ -116,7 +118,7 @@ class RuleWritten(Written):
             raise _at("on_error", f"withhold cannot be done to {' and '.join(incoming)}; use block or flag")
         if self.on_history == "drop" and "prompt" not in self.on:
             raise _at("on_history", "old turns are judged as prompt; put prompt into on, or leave on_history out")
-        if self.when is not None and "threshold" in self.model_fields_set:
+        if self.when and "threshold" in self.model_fields_set:
             raise _at("threshold", "threshold is not used beside when; leave one of them out")
         return self
 
@@ -176,8 +178,8 @@ class TestWritten(Written):
     on: ChannelWord = Field(description="The channel the text stands in.")
     text: Annotated[str, Field(min_length=1, max_length=100_000)] = Field(description="The text that is judged.")
     expect: Expectation = Field(description="The action that must come out.")
-    rules: Annotated[list[str], AfterValidator(_distinct)] | None = Field(
-        default=None, description="The rules that must have acted: these and no others."
+    rules: Annotated[list[str], AfterValidator(_distinct)] = Field(
+        default_factory=list, description="The rules that must have acted: these and no others."
     )
     prompt: str = Field("", description="What the user had asked, for rules that compare with it (language).")
 
@@ -191,8 +193,8 @@ class Document(Written):
 
     name: Annotated[str, Field(pattern=NAME)] = Field(description="The policy's name. It stands in a header of every response.")
     description: str = Field("", description="For people.")
-    extends: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="The policy this one changes: default, strict, observe, or a file, relative to this one."
+    extends: Annotated[str, Field(min_length=1)] = Field(
+        default="", description="The policy this one changes: default, strict, observe, or a file, relative to this one."
     )
     guards_nothing: bool = Field(
         default=False, description="Must be true where a policy has no rules, so that nobody has such a one by accident."

@@ -164,7 +164,7 @@ def _assembled(whole: Document, found: list[Checked]) -> Policy:
         messages=frozen({**REFUSAL, **whole.messages}),
         disclose=Disclosure(whole.disclose.headers, whole.disclose.verdict),
         tests=tuple(
-            Example(Channel(one.on), one.text, Action[one.expect.upper()], frozenset(one.rules or ()), one.prompt)
+            Example(Channel(one.on), one.text, Action[one.expect.upper()], frozenset(one.rules), one.prompt)
             for one in whole.tests
         ),
     )

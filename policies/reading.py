@@ -163,13 +163,19 @@ class _Builder:
             where = self._place(event)
             name = self._name(event, where, depth)
             self._path.append(name)
-            node = self._node(next(self._events), depth + 1)
+            node = self._beside(self._node(next(self._events), depth + 1), where)
             if name in entries:
                 self._say(where, f"written twice; the first is on line {entries[name].key.line}")
             else:
                 entries[name] = Entry(where, node)
             self._path.pop()
         return Fields(place, entries, *_size([entry.node for entry in entries.values()]))
+
+    @staticmethod
+    def _beside(node: Node, key: Place) -> Node:
+        """Nothing, written after a key, stands at the key; the parser says where the next thing stands."""
+        nothing = isinstance(node, Scalar) and node.value is None and node.place.line > key.line
+        return Scalar(key, None) if nothing else node
 
     def _name(self, event: Any, place: Place, depth: int) -> str:
         key = self._node(event, depth + 1)

@@ -67,7 +67,7 @@ def _rule(name: str, written: RuleWritten, options: Mapping[str, Any]) -> Rule:
         on=frozenset(Channel(channel) for channel in written.on),
         do=Action[written.do.upper()],
         options=frozen(options),
-        when=MappingProxyType(dict(written.when or {})),
+        when=MappingProxyType(dict(written.when)),
         threshold=written.threshold,
         on_error=Action[written.on_error.upper()],
         on_history=written.on_history,

@@ -21,56 +21,48 @@ def schema(registry: Registry) -> dict[str, Any]:
     """The schema as plain data. Raises `MissingPackageError` where a built-in classifier's options cannot be had without it."""
     whole = Document.model_json_schema(mode="validation")
     definitions: dict[str, Any] = whole.pop("$defs", {})
-    own, shared = _parts(RuleWritten.model_json_schema(mode="validation"), definitions)
-    names = sorted(BUILT_IN)
-    for name in names:
+    rule = RuleWritten.model_json_schema(mode="validation")
+    own: dict[str, Any] = rule["properties"]
+    for name in sorted(BUILT_IN):
         definitions[f"rule_{name}"] = _variant(name, registry, own, definitions)
-    definitions["rule"] = {
-        "title": "Rule",
-        "description": shared.get("description", ""),
-        "type": "object",
-        "properties": {**own, "use": _use(names, registry)},
-        "allOf": [
-            {
-                "if": {"properties": {"use": {"const": name}}, "required": ["use"]},
-                "then": {"$ref": f"#/$defs/rule_{name}"},
-            }
-            for name in names
-        ],
-    }
-    off = {"const": OFF, "description": "Takes away the rule of this name that the parent policy has."}
+    definitions["rule"] = _rule(rule["description"], own, registry)
     whole["properties"]["rules"] = {
         "type": "object",
         "description": whole["properties"]["rules"]["description"],
         "propertyNames": {"pattern": RULE_NAME},
-        "additionalProperties": {"anyOf": [{"$ref": "#/$defs/rule"}, off]},
+        "additionalProperties": {"anyOf": [{"$ref": "#/$defs/rule"}, _OFF]},
     }
     return {"$schema": DIALECT, "title": "Sluicegate policy", **whole, "$defs": dict(sorted(definitions.items()))}
 
 
-def _parts(model: dict[str, Any], definitions: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A model's properties and the rest of its schema; its own definitions join the common ones."""
-    definitions.update(model.pop("$defs", {}))
-    return model.pop("properties", {}), model
+_OFF = {"const": OFF, "description": "Takes away the rule of this name that the parent policy has."}
+
+
+def _rule(description: str, own: dict[str, Any], registry: Registry) -> dict[str, Any]:
+    """Any rule; where it names a built-in classifier it must be that one's variant."""
+    variants = [
+        {"if": {"properties": {"use": {"const": name}}, "required": ["use"]}, "then": {"$ref": f"#/$defs/rule_{name}"}}
+        for name in sorted(BUILT_IN)
+    ]
+    known = [{"const": name, "description": registry.spec(name).summary} for name in sorted(BUILT_IN)]
+    third = {"type": "string", "description": "A third party's classifier, by the name of its entry point."}
+    use = {"description": own["use"]["description"], "anyOf": [*known, third]}
+    return {"title": "Rule", "description": description, "type": "object", "properties": {**own, "use": use}, "allOf": variants}
 
 
 def _variant(name: str, registry: Registry, own: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     spec = registry.spec(name)
-    options, _ = _parts(spec.options.model_json_schema(mode="validation", by_alias=True), definitions)
+    nested = f"#/$defs/{name}_{{model}}"  # two classifiers may have models of one name
+    written = spec.options.model_json_schema(mode="validation", by_alias=True, ref_template=nested)
+    definitions.update({f"{name}_{key}": value for key, value in written.pop("$defs", {}).items()})
     return {
         "title": f"Rule with {name}",
         "description": spec.summary,
         "type": "object",
-        "properties": {**own, "use": {"const": name, "description": spec.summary}, **options},
+        "properties": {**own, "use": {"const": name, "description": spec.summary}, **written.get("properties", {})},
         "required": ["use"],  # the rest may stand in the parent policy
         "additionalProperties": False,
     }
-
-
-def _use(names: list[str], registry: Registry) -> dict[str, Any]:
-    known = [{"const": name, "description": registry.spec(name).summary} for name in names]
-    third = {"type": "string", "description": "A third party's classifier, by the name of its entry point."}
-    return {"description": RuleWritten.model_fields["use"].description, "anyOf": [*known, third]}
 
 
 def text(registry: Registry) -> str:
