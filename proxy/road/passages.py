@@ -6,7 +6,14 @@ import re
 
 from policies.policy import Passages
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]{0,4}(?=\s)|[。！？；…]+[”’」』）]{0,4}|\n")
+_SENTENCE_END = re.compile(
+    r"""[.!?…]["'”’)\]]{0,4}(?=\s)"""
+    r"""|[。！？；]+…*[”’」』）]{0,4}"""
+    r"""|…[”’」』）]{0,4}(?![.!?…。！？；"'”’)\]」』）])"""
+    r"""|\n"""
+)
+"""A blank must follow a Western full stop, and need not follow a Chinese one. Dots (…) are both. One character of each run of
+stops is matched, not the run: linear in the text's length."""
 _BLANK = re.compile(r"\s")
 
 
@@ -20,7 +27,7 @@ def end_of_passage(text: str, start: int, index: int, sizes: Passages, scanned: 
     least = start + (sizes.first if index == 0 else sizes.then)
     limit = start + max(sizes.most, sizes.first if index == 0 else sizes.then)
     if len(text) <= least:
-        return None, least
+        return None, least - 1
     begin = max(least - 1, scanned)
     for found in _SENTENCE_END.finditer(text, begin, min(len(text), limit)):
         # An end at the very edge may still grow (more dots, a closing quotation mark).
