@@ -42,10 +42,11 @@ class Stack:
         self.port, self.app, self.sink, self.metrics = port, app, sink, metrics
         self.root = f"http://127.0.0.1:{port}"
         self.url = f"{self.root}/v1"
+        self.client = httpx.Client(trust_env=False, timeout=30)
 
     def post(self, body: dict[str, Any], **more: Any) -> httpx.Response:
         """One chat request, read to its end."""
-        return httpx.post(f"{self.url}/chat/completions", json={"model": "deepseek-r1", **body}, timeout=30, **more)
+        return self.client.post(f"{self.url}/chat/completions", json={"model": "deepseek-r1", **body}, **more)
 
     def ask(self, prompt: str, **body: Any) -> httpx.Response:
         """One user message."""
@@ -111,9 +112,11 @@ def stack(
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],), name="proxy", daemon=True)
         thread.start()
+        proxy = Stack(listening.getsockname()[1], app, sink, metrics)
         try:
-            yield Stack(listening.getsockname()[1], app, sink, metrics)
+            yield proxy
         finally:
+            proxy.client.close()
             server.should_exit = True
             thread.join(10)
             assert not thread.is_alive(), "the proxy does not stop"

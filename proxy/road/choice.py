@@ -51,6 +51,7 @@ class Choice:
         self._waiting: list[str] = []  # texts for the lane of `_channel`, not fed yet
         self._stops = Stops(plan.stops) if plan.stops else None
         self._calls = Calls(plan)
+        self.pieces = {Channel.REASONING: 0, Channel.ANSWER: 0}  # of the server's text, about one a token
         self._tokens = 0  # of the answer
         self._thought_tokens = 0  # the server's count when the last thought came
         self._logprobs: deque[tuple[str, Sequence[Mapping[str, Any]]]] = deque()
@@ -87,6 +88,7 @@ class Choice:
                 await self._turn(piece.channel)
             if self.ended:
                 return
+            self.pieces[piece.channel] += not piece.again
             if piece.channel is Channel.ANSWER:
                 await self._answer(piece.text, chunk)
             else:

@@ -198,7 +198,7 @@ class Lane:
 
 
 def _until_block(verdict: Verdict) -> Verdict:
-    """The verdict without findings behind the first one that blocks: had the text come in smaller pieces, nobody had seen them."""
+    """The verdict without findings behind the first that blocks: had the text come in smaller pieces, nobody had seen them."""
     if verdict.action < Action.REPAIR:
         return verdict
     first = min((reason.start for reason in verdict.reasons if reason.action >= Action.REPAIR), default=None)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from classifiers.finding import Channel
 from proxy.exchange import Exchange
 from proxy.road.choice import Choice, Plan
 from proxy.upstream.protocol import Chunk, Upstream, UpstreamError, UpstreamRequest, Usage
@@ -65,7 +66,11 @@ class Reply:
 
     async def usage(self, prompt: str) -> Usage:
         """What the exchange cost."""
-        return await self._meter.total(self._upstream.count, prompt=prompt)
+        thoughts, answers = (
+            sum(choice.pieces[channel] for choice in self._choices) for channel in (Channel.REASONING, Channel.ANSWER)
+        )
+        share = thoughts / (thoughts + answers) if thoughts + answers else None
+        return await self._meter.total(self._upstream.count, prompt=prompt, thought_share=share)
 
     async def _take(self, batch: Sequence[Chunk]) -> None:
         self._meter.feed(batch)
