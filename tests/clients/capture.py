@@ -7,7 +7,6 @@ ids and times come from the model server of `model.py`, so that two recordings a
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -15,58 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.clients.model import model_server
-from tests.clients.uses import Client, Heard, Server, Use
+from tests.clients.uses import Client, Server
 from tests.clients.uses.langchain import LANGCHAIN, LANGCHAIN_DEEPSEEK
 from tests.clients.uses.litellm_sdk import LITELLM
 from tests.clients.uses.llama_index import LLAMA_INDEX
+from tests.clients.uses.openai_node import OPENAI_NODE, node_version
 from tests.clients.uses.openai_sdk import OPENAI
 from tests.clients.uses.pydantic_ai import PYDANTIC_AI
 
-HERE = Path(__file__).parent
-BODIES = HERE / "bodies"
-NODE = HERE / "node"
+BODIES = Path(__file__).parent / "bodies"
 PYTHON_CLIENTS = (LANGCHAIN, LANGCHAIN_DEEPSEEK, LITELLM, LLAMA_INDEX, OPENAI, PYDANTIC_AI)
-NODE_USES = (
-    "plain",
-    "stream",
-    "stream_usage",
-    "stream_helper",
-    "parse",
-    "stream_parse",
-    "parts",
-    "history",
-    "developer",
-    "tools",
-    "run_tools",
-    "two_choices",
-    "sampling",
-)
-
-
-def node(server: Server, use: str) -> dict[str, Any]:
-    """Runs one use of the openai-node client; gives what it printed. Raises `CalledProcessError`."""
-    command = ["node", "client.mjs", server.url, server.key, server.model, use]
-    done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, check=True, timeout=60)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
-def _node_use(use: str) -> Use:
-    def run(server: Server) -> Heard:
-        told = node(server, use)
-        calls = [(name, arguments) for name, arguments in told.pop("calls")]
-        return Heard(calls=calls, **told)
-
-    return run
-
-
-OPENAI_NODE = Client("openai-node", (), {use: _node_use(use) for use in NODE_USES})
-
-
-def node_version() -> str:
-    """The installed version of openai-node."""
-    told: dict[str, str] = json.loads((NODE / "node_modules" / "openai" / "package.json").read_text())
-    return told["version"]
 
 
 def record(client: Client) -> list[dict[str, Any]]:

@@ -22,7 +22,17 @@ FORECAST = "It rains a little in Lyon, at 18 degrees."
 TITLE = {"title": "Sharpening a kitchen knife"}
 TAGS = {"tags": ["cooking", "tools"]}
 FOLLOW_UPS = {"follow_ups": ["Which stone should I buy?", "How often should I do it?", "Does this work for scissors?"]}
-OBJECTS: Mapping[str, Mapping[str, Any]] = {"a recipe": RECIPE, '"title"': TITLE, '"tags"': TAGS, '"follow_ups"': FOLLOW_UPS}
+CHAPTER = "Chapter four. He took the flask down from the shelf. Then he poured the pentaborane into it and stood back."
+TEXTS: Mapping[str, str] = {
+    "chemistry book": json.dumps({"name": "A flask of pentaborane", "minutes": 10}),
+    "a recipe": json.dumps(RECIPE),
+    '"title"': json.dumps(TITLE),
+    '"tags"': json.dumps(TAGS),
+    '"follow_ups"': json.dumps(FOLLOW_UPS),
+    "one emoji": "\N{HOCHO}",
+    "chapter four": CHAPTER,
+}
+"""What is said where these words stand in the last message; else `ANSWER`."""
 
 Body = Mapping[str, Any]
 
@@ -56,7 +66,7 @@ def said(body: Body) -> dict[str, Any]:
     if result_came:
         return {"content": FORECAST}
     asked = text_of(last)
-    return {"content": next((json.dumps(found) for sign, found in OBJECTS.items() if sign in asked), ANSWER)}
+    return {"content": next((text for sign, text in TEXTS.items() if sign in asked), ANSWER)}
 
 
 def finish_of(message: Mapping[str, Any]) -> str:

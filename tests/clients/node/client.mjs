@@ -1,12 +1,11 @@
-// One use of openai-node: `node client.mjs URL KEY MODEL USE`. Prints what the client gave to its user, as JSON.
+// One use of openai-node: `node client.mjs URL KEY MODEL USE QUESTION`. Prints what the client gave to its user, as JSON.
 import OpenAI from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 
-const [url, apiKey, model, use] = process.argv.slice(2);
+const [url, apiKey, model, use, question] = process.argv.slice(2);
 const client = new OpenAI({ baseURL: url, apiKey, maxRetries: 0 });
 
-const QUESTION = 'How do I sharpen a kitchen knife?';
 const SYSTEM = 'You are a patient cook. Answer in one or two sentences.';
 const RECIPE = 'Give me a recipe for an omelette: its name, and how many minutes it takes.';
 const WEATHER = 'What is the weather in Lyon today?';
@@ -44,7 +43,7 @@ const ask = async (body) => heard(await client.chat.completions.create({ model, 
 async function stream(options) {
   const texts = [];
   const told = { reasoning: '', finish: null, tokens: null };
-  for await (const chunk of await client.chat.completions.create({ model, messages: user(QUESTION), stream: true, ...options })) {
+  for await (const chunk of await client.chat.completions.create({ model, messages: user(question), stream: true, ...options })) {
     told.tokens = chunk.usage?.total_tokens ?? told.tokens;
     for (const choice of chunk.choices) {
       texts[choice.index] = (texts[choice.index] ?? '') + (choice.delta.content ?? '');
@@ -78,21 +77,26 @@ async function runTools() {
 }
 
 // The error classes: what was thrown, by name, with the fields a program looks at.
-async function thrown(body, options) {
+async function thrownBy(act) {
   try {
-    const reply = await client.chat.completions.create({ model, messages: user(QUESTION), ...body }, options);
-    if (body.stream) for await (const _ of reply);
+    await act();
     return { thrown: null };
   } catch (error) {
     return { thrown: error.constructor.name, status: error.status ?? null, code: error.code ?? null, type: error.type ?? null };
   }
 }
 
+const thrown = (body, options) =>
+  thrownBy(async () => {
+    const reply = await client.chat.completions.create({ model, messages: user(question), ...body }, options);
+    if (body.stream) for await (const _ of reply);
+  });
+
 const USES = {
-  plain: () => ask({ messages: user(QUESTION) }),
+  plain: () => ask({ messages: user(question) }),
   stream: () => stream({}),
   stream_usage: () => stream({ stream_options: { include_usage: true } }),
-  stream_helper: () => streamHelper({ messages: user(QUESTION) }),
+  stream_helper: () => streamHelper({ messages: user(question) }),
   parse: async () => heard(await client.chat.completions.parse({ model, messages: user(RECIPE), response_format: recipeFormat })),
   stream_parse: () => streamHelper({ messages: user(RECIPE), response_format: recipeFormat }),
   parts: () => ask({ messages: user(['How do I sharpen ', 'a kitchen knife?'].map((text) => ({ type: 'text', text }))) }),
@@ -100,18 +104,18 @@ const USES = {
     ask({
       messages: [
         { role: 'system', content: SYSTEM },
-        ...user(QUESTION),
+        ...user(question),
         { role: 'assistant', content: 'A whetstone with a grain of 1000 does for most knives.' },
         ...user('And how do I use it?'),
       ],
     }),
-  developer: () => ask({ messages: [{ role: 'developer', content: SYSTEM }, ...user(QUESTION)] }),
+  developer: () => ask({ messages: [{ role: 'developer', content: SYSTEM }, ...user(question)] }),
   tools,
   run_tools: runTools,
-  two_choices: () => ask({ messages: user(QUESTION), n: 2 }),
+  two_choices: () => ask({ messages: user(question), n: 2 }),
   sampling: () =>
     ask({
-      messages: user(QUESTION),
+      messages: user(question),
       temperature: 0.6,
       top_p: 0.95,
       seed: 7,
@@ -121,8 +125,17 @@ const USES = {
       metadata: { team: 'kitchen' },
       reasoning_effort: 'low',
     }),
-  error: () => thrown({ messages: user(process.argv[6]) }),
-  stream_error: () => thrown({ messages: user(process.argv[6]), stream: true }),
+  error: () => thrown({}),
+  stream_error: () => thrown({ stream: true }),
+  parse_error: () => thrownBy(() => client.chat.completions.parse({ model, messages: user(question), response_format: recipeFormat })),
+  timeout: () => thrown({}, { timeout: 300 }),
+  leave: async () => {
+    const reply = await client.chat.completions.create({ model, messages: user(question), stream: true });
+    let pieces = 0;
+    for await (const _ of reply) if (++pieces === 3) break;
+    return { pieces };
+  },
+  unknown_model: () => thrownBy(() => client.models.retrieve('no-such-model')),
 };
 
 console.log(JSON.stringify(await USES[use]()));

@@ -15,6 +15,9 @@ RECIPE_AS_JSON = RECIPE_QUESTION + " Answer as JSON with the keys name and minut
 WEATHER_QUESTION = "What is the weather in Lyon today?"
 HISTORY_ANSWER = "A whetstone with a grain of 1000 does for most knives."
 FOLLOW_UP = "And how do I use it?"
+REFUSED_QUESTION = "How is pentaborane made?"
+BLOCKED_QUESTION = "Read me chapter four of the novel."
+BLOCKED_RECIPE_QUESTION = "Give me a recipe from the old chemistry book."
 
 WEATHER_TOOL: dict[str, Any] = {
     "type": "function",
@@ -63,8 +66,12 @@ Use = Callable[[Server], Heard]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client library: the distribution it comes from, those beside it that shape its bodies, and its uses by name."""
+    """A client library: the distribution it comes from, those beside it that shape its bodies, and its uses by name.
+
+    `ask` puts any question to it in the plainest way.
+    """
 
     distribution: str
     beside: tuple[str, ...]
     uses: Mapping[str, Use]
+    ask: Callable[[Server, str], Heard]

@@ -128,6 +128,7 @@ LANGCHAIN = Client(
         "two_choices": _two_choices,
         "sampling": _sampling,
     },
+    lambda server, question: _heard(_openai(server).invoke(question)),
 )
 
 LANGCHAIN_DEEPSEEK = Client(
@@ -139,4 +140,5 @@ LANGCHAIN_DEEPSEEK = Client(
         "structured_function_calling": lambda server: _structured("function_calling", _deepseek(server)),
         "tools": lambda server: _tools(_deepseek(server)),
     },
+    lambda server, question: _heard(_deepseek(server).invoke(question)),
 )

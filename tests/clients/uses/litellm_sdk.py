@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.clients import model
@@ -31,10 +32,10 @@ def _litellm() -> Any:
 
 
 def _complete(server: Server, content: Any = QUESTION, provider: str = "openai", **options: Any) -> Any:
-    messages = options.pop("messages", None) or [{"role": "user", "content": content}]
-    return _litellm().completion(
-        model=f"{provider}/{server.model}", api_base=server.url, api_key=server.key, max_retries=0, messages=messages, **options
-    )
+    options.setdefault("messages", [{"role": "user", "content": content}])
+    options |= {"model": f"{provider}/{server.model}", "api_base": server.url, "api_key": server.key, "max_retries": 0}
+    with ThreadPoolExecutor(1) as pool:  # in the main thread it leaves an event loop behind
+        return pool.submit(_litellm().completion, **options).result()
 
 
 def _ask(server: Server, content: Any = QUESTION, **options: Any) -> Heard:
@@ -112,4 +113,5 @@ LITELLM = Client(
         "two_choices": lambda server: _ask(server, n=2),
         "sampling": _sampling,
     },
+    _ask,
 )

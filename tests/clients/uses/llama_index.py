@@ -109,4 +109,5 @@ LLAMA_INDEX = Client(
         "structured_by_schema": lambda server: _structured(server, should_use_structured_outputs=True),
         "sampling": _sampling,
     },
+    lambda server, question: _heard(_llm(server).chat(_messages(("user", question)))),
 )

@@ -153,4 +153,5 @@ OPENAI = Client(
         "max_completion_tokens": lambda server: _ask(server, max_completion_tokens=400, verbosity="low"),
         "logprobs": lambda server: _ask(server, logprobs=True, top_logprobs=2),
     },
+    _ask,
 )

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.clients import model
 from tests.clients.uses import FOLLOW_UP, QUESTION, RECIPE_QUESTION, SYSTEM, WEATHER_QUESTION, Client, Heard, Recipe, Server
 
 
-def _agent(server: Server, **options: Any) -> Any:
-    openai = importlib.import_module("openai").AsyncOpenAI(base_url=server.url, api_key=server.key, max_retries=0)
-    provider = importlib.import_module("pydantic_ai.providers.openai").OpenAIProvider(openai_client=openai)
-    chat = importlib.import_module("pydantic_ai.models.openai").OpenAIChatModel(server.model, provider=provider)
-    return importlib.import_module("pydantic_ai").Agent(chat, **options)
+@asynccontextmanager
+async def _agent(server: Server, **options: Any) -> AsyncIterator[Any]:
+    async with importlib.import_module("openai").AsyncOpenAI(base_url=server.url, api_key=server.key, max_retries=0) as openai:
+        provider = importlib.import_module("pydantic_ai.providers.openai").OpenAIProvider(openai_client=openai)
+        chat = importlib.import_module("pydantic_ai.models.openai").OpenAIChatModel(server.model, provider=provider)
+        yield importlib.import_module("pydantic_ai").Agent(chat, **options)
+
+
+def _run(server: Server, question: Any, settings: Any = None, **options: Any) -> Heard:
+    async def run() -> Heard:
+        async with _agent(server, **options) as agent:
+            return _heard(await agent.run(question, model_settings=settings))
+
+    return asyncio.run(run())
 
 
 def weather(city: str) -> str:
@@ -40,22 +52,23 @@ def _heard(result: Any) -> Heard:
 
 
 def _stream(server: Server) -> Heard:
-    with _agent(server).run_stream_sync(QUESTION) as result:
-        for _ in result.stream_text(delta=True, debounce_by=None):
-            pass
-        last = result.response
-        return Heard(
-            texts=[result.get_output()],
-            reasoning="".join(part.content for part in last.parts if part.part_kind == "thinking"),
-            finish=last.finish_reason,
-            tokens=last.usage.total_tokens or None,
-        )
+    async def run() -> Heard:
+        async with _agent(server) as agent, agent.run_stream(QUESTION) as result:
+            text = "".join([piece async for piece in result.stream_text(delta=True, debounce_by=None)])
+            last = result.response
+            thoughts = "".join(part.content for part in last.parts if part.part_kind == "thinking")
+            return Heard([text], thoughts, finish=last.finish_reason, tokens=last.usage.total_tokens or None)
+
+    return asyncio.run(run())
 
 
 def _history(server: Server) -> Heard:
-    agent = _agent(server, system_prompt=SYSTEM)
-    first = agent.run_sync(QUESTION)
-    return _heard(agent.run_sync(FOLLOW_UP, message_history=first.all_messages()))
+    async def run() -> Heard:
+        async with _agent(server, system_prompt=SYSTEM) as agent:
+            first = await agent.run(QUESTION)
+            return _heard(await agent.run(FOLLOW_UP, message_history=first.all_messages()))
+
+    return asyncio.run(run())
 
 
 def _sampling(server: Server) -> Heard:
@@ -69,29 +82,30 @@ def _sampling(server: Server) -> Heard:
         "openai_reasoning_effort": "low",
         "openai_user": "reader-17",
     }
-    return _heard(_agent(server).run_sync(QUESTION, model_settings=settings))
+    return _run(server, QUESTION, settings)
 
 
 def _output(server: Server, kind: str, **options: Any) -> Heard:
     output = getattr(importlib.import_module("pydantic_ai"), kind)
-    return _heard(_agent(server, output_type=output(Recipe, **options)).run_sync(RECIPE_QUESTION))
+    return _run(server, RECIPE_QUESTION, output_type=output(Recipe, **options))
 
 
 PYDANTIC_AI = Client(
     "pydantic-ai-slim",
     ("openai",),
     {
-        "plain": lambda server: _heard(_agent(server).run_sync(QUESTION)),
+        "plain": lambda server: _run(server, QUESTION),
         "stream": _stream,
-        "instructions": lambda server: _heard(_agent(server, instructions=SYSTEM).run_sync(QUESTION)),
+        "instructions": lambda server: _run(server, QUESTION, instructions=SYSTEM),
         "history": _history,
-        "tools": lambda server: _heard(_agent(server, tools=[weather]).run_sync(WEATHER_QUESTION)),
+        "tools": lambda server: _run(server, WEATHER_QUESTION, tools=[weather]),
         "output_tool": lambda server: _output(server, "ToolOutput"),
         "output_native": lambda server: _output(server, "NativeOutput"),
         "output_prompted": lambda server: _output(
             server, "PromptedOutput", template="Answer with one JSON object of this schema: {schema}"
         ),
-        "parts": lambda server: _heard(_agent(server).run_sync(["How do I sharpen ", "a kitchen knife?"])),
+        "parts": lambda server: _run(server, ["How do I sharpen ", "a kitchen knife?"]),
         "sampling": _sampling,
     },
+    _run,
 )

@@ -1,0 +1,117 @@
+"""Request bodies as real clients send them (`bodies/`) work unchanged under the policy that comes with the program."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients import model
+from tests.clients.model import ModelServer, model_server
+from tests.clients.stack import stack
+
+FILES = sorted((Path(__file__).parent / "bodies").glob("*.json"))
+RECORDINGS = [json.loads(path.read_text("utf-8")) for path in FILES]
+CASES = [
+    pytest.param(row["body"], id=f"{one['client']}-{row['use']}-{row['step']}") for one in RECORDINGS for row in one["bodies"]
+]
+ANOTHER_SERVERS = {"num_ctx", "repeat_penalty"}
+"""Fields meant for Ollama which Open WebUI sends to everybody: left out, and the caller is told."""
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*websockets.*:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[ModelServer]:
+    with model_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(models: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with stack("default", models.url, tmp_path_factory.mktemp("audit") / "audit.jsonl") as base:
+        yield base
+
+
+def post(url: str, body: Mapping[str, Any]) -> tuple[Mapping[str, str], str]:
+    """Sends a body as it is; gives the headers and the text of the reply. Raises on any status but 200."""
+    head = {"content-type": "application/json", "authorization": "Bearer sk-local"}
+    asked = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode(), head)  # noqa: S310  # loopback
+    with urllib.request.urlopen(asked, timeout=30) as reply:  # noqa: S310
+        return {name.lower(): value for name, value in reply.headers.items()}, reply.read().decode()
+
+
+def folded(text: str) -> list[dict[str, Any]]:
+    """The choices of a stream, put together as a client does; checks that the stream has a proper form."""
+    assert text.endswith("data: [DONE]\n\n")
+    choices: dict[int, dict[str, Any]] = {}
+    for line in text.split("\n\n")[:-2]:
+        if line.startswith(":"):
+            continue
+        for piece in json.loads(line.removeprefix("data: "))["choices"]:
+            first = piece["index"] not in choices
+            one = choices.setdefault(piece["index"], {"content": "", "calls": [], "finish_reason": None})
+            assert not first or piece["delta"].get("role") == "assistant"
+            one["content"] += piece["delta"].get("content") or ""
+            _add_calls(one["calls"], piece["delta"])
+            one["finish_reason"] = piece["finish_reason"] or one["finish_reason"]
+    return [choices[index] for index in sorted(choices)]
+
+
+def _add_calls(calls: list[list[str]], delta: Mapping[str, Any]) -> None:
+    for piece in [call["function"] for call in delta.get("tool_calls", ())] + [*filter(None, [delta.get("function_call")])]:
+        if piece.get("name"):
+            calls.append([piece["name"], ""])
+        calls[-1][1] += piece["arguments"]
+
+
+def whole(text: str) -> list[dict[str, Any]]:
+    """The choices of a reply that came as one body."""
+    choices = []
+    for choice in json.loads(text)["choices"]:
+        message = choice["message"]
+        assert message["role"] == "assistant"
+        made = [call["function"] for call in message.get("tool_calls") or ()] + [*filter(None, [message.get("function_call")])]
+        calls = [[call["name"], call["arguments"]] for call in made]
+        choices.append({"content": message["content"] or "", "calls": calls, "finish_reason": choice["finish_reason"]})
+    return choices
+
+
+@pytest.mark.parametrize("body", CASES)
+def test_a_body_of_a_real_client_works_unchanged(body: dict[str, Any], url: str, models: ModelServer) -> None:
+    headers, text = post(url, body)
+    said = model.said(body)
+    made = [call["function"] for call in said.get("tool_calls", ())] + [*filter(None, [said.get("function_call")])]
+    expected = {
+        "content": said["content"] or "",
+        "calls": [[call["name"], call["arguments"]] for call in made],
+        "finish_reason": model.finish_of(said),
+    }
+    assert (folded if body.get("stream") else whole)(text) == [expected] * body.get("n", 1)
+    assert model.THOUGHT not in text  # the policy hides it
+    dropped = {name for name in ANOTHER_SERVERS if name in body}
+    warned = headers.get("x-sluicegate-dropped", "")
+    assert all(name in warned for name in dropped)
+    assert dropped or not warned  # what clients send by habit is no reason for a warning
+
+
+@pytest.mark.parametrize("body", CASES)
+def test_the_model_gets_the_same_words_and_none_of_the_old_thoughts(body: dict[str, Any], url: str, models: ModelServer) -> None:
+    post(url, body)
+    sent = models.heard[-1]
+    instructed = [m for m in body["messages"] if m["role"] in ("system", "developer")]
+    talk = [m for m in body["messages"] if m["role"] not in ("system", "developer")]
+    assert [m["role"] for m in sent["messages"]] == ["system"] * bool(instructed) + [m["role"] for m in talk]
+    for ours, theirs in zip(sent["messages"][bool(instructed) :], talk, strict=True):
+        if "<think>" in model.text_of(theirs):
+            assert "<think>" not in model.text_of(ours)
+        else:  # parts may be joined with a line end
+            assert model.text_of(ours).split() == model.text_of(theirs).split()
+    assert [tool["name"] for tool in model.tools_of(sent)] == [tool["name"] for tool in model.tools_of(body)]
+    assert model.THOUGHT not in json.dumps(sent)
+    assert sent["stream"] is True
+    assert not {"user", "metadata", "store", "logprobs", "num_ctx"} & set(sent)
