@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from classifiers.candidates import LOOKBACK, Candidate, addresses, blank, hot, numbers, settled
+from classifiers.candidates import LOOKBACK, Candidate, addresses, blank, cold_tail, hot, numbers, settled
 from classifiers.finding import Context, Finding, Findings, Passage, Unit, Unjudged
 from classifiers.fold import Folded, fold, fold_safe
 from classifiers.registry import MissingPackageError, Options, classifier
@@ -97,6 +97,9 @@ class Pii:
         self._waiting = 0
 
     def safe_upto(self, text: str) -> int:
+        cold = cold_tail(text)
+        if cold is not None:
+            return cold
         safe = fold_safe(text)
         tail = max(0, len(text) - 2 * LOOKBACK)
         if not hot(text, tail):
