@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -119,7 +120,19 @@ def house(settings: Settings, policy: Policy | None = None) -> FastAPI:
     metrics = Metrics()
     upstream = VLLM(_upstream(settings), metrics.unknown_response_field)
     audit = Audit(sink(settings.audit, fsync=settings.audit_fsync))
-    return create(settings, policy or policy_of(settings), upstream, audit=audit, metrics=metrics)
+    app = create(settings, policy or policy_of(settings), upstream, audit=audit, metrics=metrics)
+    _quiet_collector()
+    return app
+
+
+def _quiet_collector() -> None:
+    """What is built now lives as long as the process: the garbage collector need not look at it again and again.
+
+    Per token next to nothing cyclic is made; with Python's own thresholds the collector took a fifth of a busy worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _upstream(settings: Settings) -> UpstreamSettings:
