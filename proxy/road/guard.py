@@ -53,23 +53,27 @@ class Guard:
         """What each rule's classifier says of one passage, by rule name."""
         found: dict[str, Findings | Unjudged] = {}
         for watch in watches:
-            answer = (await look(watch, (passage,), context))[0]
+            answer = await look(watch, passage, context)
             for rule in watch.rules:
                 found[rule.name] = answer
         return found
 
 
-async def look(watch: Watch, passages: Sequence[Passage], context: Context) -> Answers:
-    """The classifier's answers, or `Unjudged` for each passage if it failed, took too long or answered nonsense."""
+async def look(watch: Watch, passage: Passage, context: Context) -> Findings | Unjudged:
+    """The classifier's answer; `Unjudged` if it failed, took too long or answered nonsense."""
     try:
-        answers = await timed(watch.classifier(passages, context), watch.within)
+        coroutine = watch.classifier((passage,), context)
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration as done:  # it never waited (patterns, per token): no timer has to be paid for
+            answers: Answers = done.value
+        else:
+            answers = await _in_time(coroutine, waits_for, watch.within)
     except TimeoutError:
-        return [Unjudged("timeout")] * len(passages)
+        return Unjudged("timeout")
     except Exception as error:  # whatever a classifier throws is a verdict by policy, not a crash
-        return [Unjudged(f"error: {type(error).__name__}")] * len(passages)
-    if len(answers) != len(passages):
-        return [Unjudged("error: answers missing")] * len(passages)
-    return answers
+        return Unjudged(f"error: {type(error).__name__}")
+    return answers[0] if len(answers) == 1 else Unjudged("error: answers missing")
 
 
 class _Rest:
@@ -93,15 +97,10 @@ class _Rest:
                 return result
 
 
-async def timed(coroutine: Coroutine[Any, Any, Answers], seconds: float) -> Answers:
-    """Awaits under a deadline, without paying for a timer where the coroutine never waits (patterns, per token)."""
-    try:
-        first = coroutine.send(None)
-    except StopIteration as done:
-        result: Answers = done.value
-        return result
+async def _in_time(coroutine: Coroutine[Any, Any, Answers], waits_for: object, seconds: float) -> Answers:
+    """Goes on under a deadline with a coroutine that made its first step."""
     async with asyncio.timeout(seconds):
-        return await _Rest(coroutine, first)
+        return await _Rest(coroutine, waits_for)
 
 
 def _post(channel: Channel, policy: Policy, classifiers: Mapping[str, Classifier]) -> Post:
