@@ -50,7 +50,7 @@ bench: $(VENV)/.ready/dev-$(KEY)  ## What speed is measured with (see bench/READ
 	@"$(BIN)/python" -m bench.run $(ARGS)
 
 clients: $(CLIENTS)/.ready-$(KEY)  ## Tests with third-party clients: LangChain, LlamaIndex, pydantic-ai, LiteLLM, openai-node
-	@"$(CLIENTS)/bin/python" -m pytest -m clients $(ARGS)
+	@"$(CLIENTS)/bin/python" -m pytest -m clients tests/clients $(ARGS)
 
 setup-clients: $(CLIENTS)/.ready-$(KEY)
 	@:
