@@ -186,7 +186,7 @@ class Answering:
         async for _ in reply.run():
             if self._stream is not None and (data := self._stream.take()):
                 await self._line.start(200, self._stream_headers())
-                if self._exchange.client_first is None and b'"content":""' not in data[:400]:
+                if self._exchange.client_first is None and self._stream.spoken:
                     self._exchange.client_first = time.perf_counter() - self._exchange.started
                 await self._line.write(data)
         self._exchange.usage = await reply.usage("\n".join(turn.text for turn in self._request.context.conversation))

@@ -64,6 +64,7 @@ class StreamOut:
         self._parts: list[bytes] = []
         self._answers: dict[int, bytes] = {}
         self._begun: set[int] = set()
+        self.spoken = False  # some text of the model, or of the policy, was rendered
 
     def take(self) -> bytes:
         """The bytes since the last call."""
@@ -77,9 +78,11 @@ class StreamOut:
             self._delta(choice, {"role": "assistant", "content": ""})
 
     def reasoning(self, choice: int, text: str) -> None:
+        self.spoken = True
         self._delta(choice, dict.fromkeys(self._names, text))
 
     def answer(self, choice: int, text: str, logprobs: Sequence[Mapping[str, Any]] | None = None) -> None:
+        self.spoken = True
         if logprobs:
             self._delta(choice, {"content": text}, logprobs={"content": logprobs, "refusal": None})
             return
