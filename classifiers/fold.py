@@ -44,6 +44,13 @@ from classifiers.confusables import look_alikes as _letters
 LONGEST_UNIT: Final = 32
 """Characters in the longest entity or escape that is decoded."""
 
+SIGHT: Final = 32
+"""Characters of the original to the left of a place that may bear on it. A unit starting within them can be a whole unit long, so
+a reader must keep `SIGHT + LONGEST_UNIT` characters in front of what it judges."""
+
+GAP: Final = "\u200b"
+"""Stands for a left neighbour out of sight: no letter, no line end, not the start of the text."""
+
 _ENTITY: Final = r"&(?:#(?:[0-9]{1,29}|[xX][0-9a-fA-F]{1,28});?|[a-zA-Z][a-zA-Z0-9]{1,29};)"
 _ESCAPE: Final = r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|u\{[0-9a-fA-F]{1,8}\}|/)"
 _CUT_ENTITY: Final = r"&(?:#(?:[0-9]{0,29}|[xX][0-9a-fA-F]{0,28})|[a-zA-Z][a-zA-Z0-9]{0,29})?\Z"
@@ -98,18 +105,36 @@ class Folded:
     `starts[i]` is the index in `source` of the unit which `text[i]` came from. `plain`: every character stands in its old place.
     """
 
-    __slots__ = ("_folding", "_starts", "plain", "source", "text")
+    __slots__ = ("_folding", "_gaps", "_starts", "plain", "source", "text")
 
     def __init__(self, text: str, source: str, folding: Folding | None = None) -> None:
         self.text, self.source, self.plain = text, source, folding is None
         self._folding = folding
         self._starts: Sequence[int] | None = None
+        self._gaps: list[int] | None = None
 
     @property
     def starts(self) -> Sequence[int]:
         if self._starts is None:
             self._starts = self._folding.starts(self.source) if self._folding else range(len(self.text))
         return self._starts
+
+    @property
+    def gaps(self) -> list[int]:
+        """Indices of `text` whose left neighbour is out of sight: more than `SIGHT` characters of `source` away.
+
+        What starts there is looked at as if a character that is no letter stood in front of it, so that nothing depends on
+        text further left.
+        """
+        if self._gaps is None:
+            parted = self._folding is not None and self._folding.may_part(self.source)
+            self._gaps = [] if not parted else [index for index in range(len(self.text)) if self.parted(index)]
+        return self._gaps
+
+    def parted(self, index: int) -> bool:
+        """Whether a gap lies in front of `text[index]`."""
+        starts = self.starts
+        return starts[index] - (starts[index - 1] if index else 0) > SIGHT
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of `source` behind `text[start:end]` (not empty), whole units, and whatever vanished right after it."""
@@ -122,7 +147,11 @@ class Folded:
 
     def index(self, place: int) -> int:
         """The first index of `text` that came from a unit at `place` of `source` or later."""
-        return place if self.plain else bisect_left(self.starts, place)
+        if self._folding is None or place == 0:
+            return place
+        if self._starts is None and not self._folding.has_units(self.source):
+            return len(self._folding(self.source[:place]).text)
+        return bisect_left(self.starts, place)
 
 
 class Folding:
@@ -131,22 +160,34 @@ class Folding:
     def __init__(
         self, case: bool, look_alikes: bool, marks: bool, zero_width: bool, entities: bool, escapes: bool, decompose: bool
     ) -> None:
-        self._case, self._entities, self._escapes = case, entities, escapes
+        self._case, self._entities, self.escapes = case, entities, escapes
         self._table = _Characters(case, look_alikes, marks, zero_width, decompose)
         forms = [form for form, wanted in ((_ENTITY, entities), (_ESCAPE, escapes)) if wanted]
         self._unit = re.compile("|".join(forms)) if forms else None
         self._controls = zero_width
 
     def __call__(self, text: str) -> Folded:
-        if text.isascii() and self._ordinary(text):
-            return Folded(text.lower() if self._case else text, text)
+        if self.leaves(text):
+            return self.plain(text)
         return Folded("".join([piece.translate(self._table) for _, piece, _ in self._pieces(text)]), text, self)
 
-    def _ordinary(self, text: str) -> bool:
-        """Whether this ASCII text has nothing to decode and nothing invisible."""
-        if (self._entities and "&" in text) or (self._escapes and "\\" in text):
+    def plain(self, text: str) -> Folded:
+        """The folding of a text which it `leaves`."""
+        return Folded(text.lower() if self._case else text, text)
+
+    def leaves(self, text: str) -> bool:
+        """Whether this is ASCII with nothing to decode and nothing invisible, so that only case can change."""
+        if not text.isascii() or (self._entities and "&" in text) or (self.escapes and "\\" in text):
             return False
         return not self._controls or text.isprintable() or _CONTROL.search(text) is None
+
+    def has_units(self, text: str) -> bool:
+        """Whether something in `text` has the form of an entity or escape."""
+        return self._unit is not None and self._unit.search(text) is not None
+
+    def may_part(self, text: str) -> bool:
+        """Whether `text` could have gaps: units, or as many vanishing characters in a row as are in sight."""
+        return self.has_units(text) or any(not self._table[ord(character)] for character in text[::SIGHT])
 
     def starts(self, text: str) -> list[int]:
         """For each character of the folded text the index in `text` where its unit starts."""

@@ -1,0 +1,64 @@
+"""Searches a text as it was written and as it reads when folded, and says how much of a growing text is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from classifiers.fold import LONGEST_UNIT, SIGHT, Folded, Folding, fold_safe
+from classifiers.literals import Hit, distinct
+
+LOOKBACK: Final = SIGHT + LONGEST_UNIT
+"""Characters in front of the judged text that may bear on it: what is in sight, and a unit that starts there."""
+
+
+class Bank(Protocol):
+    """Patterns that are searched for together, in one kind of view. `longest` is in characters of the view."""
+
+    longest: int
+
+    def find(self, text: str, begin: int) -> list[Hit]:
+        """All hits starting at `begin` or later: each stretch once per pattern, in order."""
+        seats, plain = self._looking(text)
+        views: dict[Folding | None, Folded] = {}
+        hits: list[Hit] = []
+        for seat in seats:
+            view = views.get(seat.folding)
+            if view is None:
+                view = views[seat.folding] = seat.view(text, plain)
+            hits.extend(seat.bank.find(view, begin))
+        return distinct(hits) if hits else hits
+
+    def safe_upto(self, text: str) -> int:
+        """How much of the growing `text` is settled. Looks only as far back as the longest match could reach."""
+        reach = self._longest + LOOKBACK
+        while True:
+            cut = len(text) - reach
+            settled, seen = self._settled(text[cut:] if cut > 0 else text)
+            if cut <= 0:
+                return settled
+            if seen > self._longest + LONGEST_UNIT:
+                return cut + settled
+            reach *= 4
+
+    def _looking(self, text: str) -> tuple[Sequence[Seat], bool]:
+        """Who looks at this text, and whether it is plain."""
+        if self._plain.leaves(text):
+            return self._plain_seats, True
+        return self._encoded_seats if "&" in text or (self._escapes and "\\" in text) else self._seats, False
+
+    def _settled(self, text: str) -> tuple[int, int]:
+        """How much of `text` is settled, and the length of the shortest view that was looked at."""
+        seats, plain = self._looking(text)
+        settled = seen = len(text)
+        decided = text
+        if not plain:
+            settled = fold_safe(text, escapes=self._escapes)
+            decided = text[:settled]
+        for seat in seats:
+            view = seat.view(text if seat.encoded or seat.folding is None else decided, plain)
+            seen = min(seen, len(view.text))
+            live = seat.bank.live(view)
+            if live is not None:
+                settled = min(settled, view.starts[live])
+        return settled, seen
