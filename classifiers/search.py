@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from classifiers.fold import LONGEST_UNIT, SIGHT, Folded, Folding, fold_safe
@@ -16,6 +17,46 @@ class Bank(Protocol):
     """Patterns that are searched for together, in one kind of view. `longest` is in characters of the view."""
 
     longest: int
+
+    def find(self, view: Folded, begin: int) -> Iterator[Hit]:
+        """All hits that start at `begin` or later, an index of the original."""
+        ...
+
+    def live(self, view: Folded) -> int | None:
+        """The index in the view of the leftmost unfinished or unsettled match."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A bank and the view it looks at; None is the text as written.
+
+    `plain`: the bank also looks at text that no folding changes but for its case. Where two banks would see the same there, only
+    one of them does.
+    `encoded`: the bank looks only where something may have been decoded, and sees it undecoded.
+    """
+
+    bank: Bank
+    folding: Folding | None
+    plain: bool = True
+    encoded: bool = False
+
+    def view(self, text: str, plain: bool) -> Folded:
+        """What the bank sees of `text`; `plain` text is one that folding leaves alone."""
+        if self.folding is None:
+            return Folded(text, text)
+        return self.folding.plain(text) if plain else self.folding(text)
+
+
+class Search:
+    """All the banks of a classifier. `plain` tells text that folding changes in nothing but its case."""
+
+    def __init__(self, seats: Sequence[Seat], plain: Folding) -> None:
+        self._plain, self._escapes = plain, plain.escapes
+        self._encoded_seats = tuple(seats)
+        self._seats = tuple(seat for seat in seats if not seat.encoded)
+        self._plain_seats = tuple(seat for seat in self._seats if seat.plain)
+        self._longest = max((seat.bank.longest for seat in seats), default=0)
 
     def find(self, text: str, begin: int) -> list[Hit]:
         """All hits starting at `begin` or later: each stretch once per pattern, in order."""
