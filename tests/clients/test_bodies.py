@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clients import model
-from tests.clients.model import ModelServer, model_server
+from tests.clients.model import ModelServer
 from tests.clients.stack import stack
 
 FILES = sorted((Path(__file__).parent / "bodies").glob("*.json"))
@@ -22,18 +23,16 @@ CASES = [
 ANOTHER_SERVERS = {"num_ctx", "repeat_penalty"}
 """Fields meant for Ollama which Open WebUI sends to everybody: left out, and the caller is told."""
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*websockets.*:DeprecationWarning")
+
+@pytest.fixture(scope="module")
+def url(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with stack("default", shared_model.url, tmp_path_factory.mktemp("audit") / "audit.jsonl") as base:
+        yield base
 
 
 @pytest.fixture(scope="module")
-def models() -> Iterator[ModelServer]:
-    with model_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def url(models: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with stack("default", models.url, tmp_path_factory.mktemp("audit") / "audit.jsonl") as base:
+def strict_url(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with stack("strict", shared_model.url, tmp_path_factory.mktemp("audit") / "audit.jsonl") as base:
         yield base
 
 
@@ -81,17 +80,18 @@ def whole(text: str) -> list[dict[str, Any]]:
     return choices
 
 
-@pytest.mark.parametrize("body", CASES)
-def test_a_body_of_a_real_client_works_unchanged(body: dict[str, Any], url: str, models: ModelServer) -> None:
-    headers, text = post(url, body)
+def expected(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The choices which the model server gives for a body."""
     said = model.said(body)
     made = [call["function"] for call in said.get("tool_calls", ())] + [*filter(None, [said.get("function_call")])]
-    expected = {
-        "content": said["content"] or "",
-        "calls": [[call["name"], call["arguments"]] for call in made],
-        "finish_reason": model.finish_of(said),
-    }
-    assert (folded if body.get("stream") else whole)(text) == [expected] * body.get("n", 1)
+    calls = [[call["name"], call["arguments"]] for call in made]
+    return [{"content": said["content"] or "", "calls": calls, "finish_reason": model.finish_of(said)}] * body.get("n", 1)
+
+
+@pytest.mark.parametrize("body", CASES)
+def test_a_body_of_a_real_client_works_unchanged(body: dict[str, Any], url: str) -> None:
+    headers, text = post(url, body)
+    assert (folded if body.get("stream") else whole)(text) == expected(body)
     assert model.THOUGHT not in text  # the policy hides it
     dropped = {name for name in ANOTHER_SERVERS if name in body}
     warned = headers.get("x-sluicegate-dropped", "")
@@ -115,3 +115,24 @@ def test_the_model_gets_the_same_words_and_none_of_the_old_thoughts(body: dict[s
     assert model.THOUGHT not in json.dumps(sent)
     assert sent["stream"] is True
     assert not {"user", "metadata", "store", "logprobs", "num_ctx"} & set(sent)
+
+
+def refused(body: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Which parameter of a body the library's `strict` refuses, and with which code."""
+    foreign = [name for name in body if name in ANOTHER_SERVERS]
+    if foreign:
+        return foreign[0], "unknown_parameter"
+    return ("n", "too_many_choices") if body.get("n", 1) > 1 else None
+
+
+@pytest.mark.parametrize("body", CASES)
+def test_a_strict_policy_takes_them_too_but_for_what_it_names(body: dict[str, Any], strict_url: str) -> None:
+    refusal = refused(body)
+    if refusal is None:
+        assert (folded if body.get("stream") else whole)(post(strict_url, body)[1]) == expected(body)
+        return
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        post(strict_url, body)
+    with caught.value as reply:
+        error = json.loads(reply.read())["error"]
+    assert (reply.code, error["param"], error["code"]) == (400, *refusal)

@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
 from tests.clients import model
 from tests.clients.capture import record
-from tests.clients.model import ModelServer, model_server
-from tests.clients.stack import policy, stack
+from tests.clients.model import ModelServer
 from tests.clients.test_bodies import RECORDINGS
 from tests.clients.uses import BLOCKED_RECIPE_QUESTION, QUESTION, REFUSED_QUESTION, Server
 from tests.clients.uses.openai_node import NODE, OPENAI_NODE, USES, node_version, run
 
-KEY = "sk-local-and-long"
 pytestmark = [
     pytest.mark.clients,
     pytest.mark.skipif(shutil.which("node") is None, reason="install node (nodejs and npm)"),
     pytest.mark.skipif(not (NODE / "node_modules" / "openai").is_dir(), reason="run `npm ci` in tests/clients/node"),
 ]
-
-
-@pytest.fixture(scope="module")
-def models() -> Iterator[ModelServer]:
-    with model_server() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _healthy(models: ModelServer) -> Iterator[None]:
-    yield
-    models.status, models.pace = 200, 0.0
-    models.left.clear()
-
-
-@pytest.fixture(scope="module")
-def server(models: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("node")
-    with stack(policy(folder), models.url, folder / "audit.jsonl", api_key=KEY, upstream_retries=0) as url:
-        yield Server(url, KEY)
 
 
 @pytest.mark.parametrize("use", USES)
