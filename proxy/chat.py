@@ -156,6 +156,7 @@ class Answering:
     # ---- the prompt is refused
 
     async def _refuse(self, blocked: Blocked) -> None:
+        await self._line.hush()
         policy = self._house.policy
         text = policy.message(blocked.say, self._language)
         if policy.refusal_status == 400 and not self._line.started:
@@ -209,6 +210,7 @@ class Answering:
 
     async def _fail(self, error: ApiError) -> None:
         """An error: as a whole response, or as an event where the headers are out."""
+        await self._line.hush()
         if not self._closed:
             self._close()
         if not self._line.started:

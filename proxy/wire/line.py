@@ -78,6 +78,15 @@ class Line:
         retry = {"x-should-retry": "false"} if error.status < 500 and error.status not in (408, 429) else {}
         await self.whole(error.status, {**headers, **retry, **error.headers}, error.body())
 
+    async def hush(self) -> None:
+        """No more signs of life; one that is on its way goes first. From now on `started` does not change behind one's back."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._beat is not None:
+            await self._beat
+            self._beat = None
+
     def close(self) -> None:
         """Stops the signs of life."""
         if self._timer is not None:
