@@ -36,10 +36,6 @@ class Post:
     def __bool__(self) -> bool:
         return bool(self.stream or self.passage)
 
-    def opener(self, rule: str) -> int:
-        """How much of an open finding's beginning the rule's classifier wants to see again."""
-        return next((watch.classifier.opener for watch in self.stream if any(r.name == rule for r in watch.rules)), 0)
-
 
 class Guard:
     """A policy's rules with their classifiers, sorted by channel."""

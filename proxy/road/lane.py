@@ -13,7 +13,7 @@ from classifiers.finding import Channel, Context, Finding, Findings, Passage, Un
 from policies.decide import counts, decide
 from policies.policy import Passages, Rule
 from policies.verdict import ALLOWED, Action, Mask, Verdict
-from proxy.road.guard import Guard, Post
+from proxy.road.guard import Guard, Post, Watch, look
 from proxy.road.passages import end_of_passage
 from proxy.road.window import Window
 
@@ -32,6 +32,17 @@ class Blocked:
     say: str
 
 
+@dataclass(slots=True)
+class Opened:
+    """An open finding that goes on: the channel offset of its start, the first characters of it that its classifier wants to see
+    again, and whether it is masked."""
+
+    watch: Watch
+    start: int
+    masked: bool
+    head: str = ""
+
+
 class Lane:
     """The road of one channel of one choice."""
 
@@ -44,7 +55,8 @@ class Lane:
         self._count = 0  # passages judged
         self._from = offset  # where the next passage starts, in the channel
         self._scanned = offset
-        self._inside_rule = ""
+        self._opened: dict[int, Opened] = {}  # by watch
+        self._masks: list[Mask] = []  # of passages; they reach behind what has left
 
     async def feed(self, texts: Sequence[str]) -> list[str]:
         """Adds chunks, judges what can be judged, and returns what may go out."""
@@ -91,29 +103,60 @@ class Lane:
     async def _step(self, end: int, final: bool, out: list[str]) -> None:
         """Judges up to index `end` and releases what is settled of it."""
         window, post = self.window, self._post
-        safe, stuck = end, False
-        if not final and post.stream:
-            text = window.text if end == len(window.text) else window.text[:end]
-            safe = max(window.done, min(watch.classifier.safe_upto(text) for watch in post.stream))
-            if end - safe > MOST_HELD:
-                safe, stuck = end, True
+        safe, stuck = (end, ()) if final or not post.stream else self._safe(end)
         verdicts: list[tuple[Passage, Verdict]] = []
-        masks: Sequence[Mask] = ()
+        masks: list[Mask] = []
         if post.stream and (safe > window.done or final):
-            passage = window.passage(end, final or stuck)
-            found = await Guard.look(post.stream, passage, self._context)
-            if stuck:
-                found = {name: Unjudged("overload: never settles") for name in found}
-            if any(found.values()):
+            passage = window.passage(end, final)
+            found = await self._look(passage, end, stuck)
+            if self._opened or any(found.values()):
                 safe, verdict, masks = self._weigh(passage, found, safe)
                 verdicts.append((passage, verdict))
-            elif window.inside:
-                window.close()
         if post.passage and self._from < self._offset(end):
-            verdicts.append(await self._judge_passage(end, final))
+            passage, verdict = await self._judge_passage(end, final)
+            verdicts.append((passage, verdict))
+            edge = passage.offset + len(passage.text)
+            self._masks += [replace(mask, end=edge, open=False) if mask.open else mask for mask in verdict.masks]
             self._count += 1
             self._from = self._scanned = self._offset(end)
         self._act(verdicts, safe, masks, out)
+
+    def _safe(self, end: int) -> tuple[int, Sequence[Watch]]:
+        """How much of the text up to index `end` is settled, and the watches for which it has waited long enough."""
+        window, stuck = self.window, []
+        text = window.text if end == len(window.text) else window.text[:end]
+        safe = end
+        for watch in self._post.stream:
+            opened = self._opened.get(id(watch))
+            if opened is None:
+                settled = watch.classifier.safe_upto(text)
+            else:
+                view = window.behind(opened.head, opened.start, end, False)
+                settled = watch.classifier.safe_upto(view.text) + view.offset - window.base
+            settled = max(settled, window.done)
+            if end - settled > MOST_HELD:
+                stuck.append(watch)
+            else:
+                safe = min(safe, settled)
+        return safe, stuck
+
+    async def _look(self, passage: Passage, end: int, stuck: Sequence[Watch]) -> Found:
+        """What the stream rules' classifiers find; places are those of `passage` even where one was shown another text."""
+        if not self._opened and not stuck:
+            return await Guard.look(self._post.stream, passage, self._context)
+        found: dict[str, Findings | Unjudged] = {}
+        for watch in self._post.stream:
+            opened = self._opened.get(id(watch))
+            view = self.window.behind(opened.head, opened.start, end, passage.final) if opened else passage
+            if any(watch is each for each in stuck):
+                answer: Findings | Unjudged = Unjudged("overload: never settles")
+            else:
+                answer = await look(watch, view, self._context)
+            if opened and not isinstance(answer, Unjudged):
+                shift = view.offset - passage.offset
+                answer = [replace(each, start=each.start + shift, end=each.end + shift) for each in answer]
+            found |= {rule.name: answer for rule in watch.rules}
+        return found
 
     async def _judge_passage(self, end: int, final: bool) -> tuple[Passage, Verdict]:
         passage = self.window.passage(end, final, max(0, self._from - self.window.base))
@@ -122,7 +165,7 @@ class Lane:
             return passage, ALLOWED
         return passage, decide(self._post.passage_rules, found, passage)
 
-    def _weigh(self, passage: Passage, found: Found, safe: int) -> tuple[int, Verdict, Sequence[Mask]]:
+    def _weigh(self, passage: Passage, found: Found, safe: int) -> tuple[int, Verdict, list[Mask]]:
         """The settled index, the verdict over settled findings, and the masks, those of a mask that goes on included."""
         seen = {
             name: [finding for finding in answer if counts(self._rules[name], finding)]
@@ -130,29 +173,38 @@ class Lane:
             if not isinstance(answer, Unjudged)
         }
         safe = _settled(list(seen.values()), passage.begin, safe)
-        verdict = _until_block(decide(self._post.stream_rules, {**found, **_new(seen, passage.begin, safe)}, passage))
-        masks = [*verdict.masks, *self._going_on(found, seen, passage, safe)]
-        opened = next((mask for mask in masks if mask.open), None)
-        if opened is None:
-            self.window.close()
-        elif not self.window.inside:
-            self._inside_rule = next(r.rule for r in verdict.reasons if r.start == opened.start and r.action is Action.REDACT)
+        new = _new(seen, passage.begin, safe)
+        verdict = _until_block(decide(self._post.stream_rules, {**found, **new}, passage))
+        masks = [*verdict.masks, *self._going_on(found, passage, safe)]
+        for watch in self._post.stream:
+            for rule in watch.rules:
+                self._note_open(watch, rule, new.get(rule.name, ()), passage)
         return safe, verdict, masks
 
-    def _going_on(self, found: Found, seen: Mapping[str, Sequence[Finding]], passage: Passage, safe: int) -> Sequence[Mask]:
-        """The continuation of a mask that was open when the last text left; open as long as its end is not settled."""
-        if not self.window.inside:
-            return ()
-        start, name = passage.offset + passage.begin, self._inside_rule
-        if isinstance(found.get(name), Unjudged):  # could not see the end: then it goes on
-            return (Mask(start - 1, passage.offset + len(passage.text), "", True),)
-        return [
-            Mask(start - 1, passage.offset + finding.end, "", finding.open or finding.end > safe)
-            for finding in seen.get(name, ())
-            if finding.start < passage.begin < finding.end
-        ]
+    def _note_open(self, watch: Watch, rule: Rule, new: Sequence[Finding], passage: Passage) -> None:
+        for finding in new:
+            if finding.open:
+                known = self._opened.get(id(watch))
+                masked = rule.do is Action.REDACT or (known is not None and known.masked)
+                self._opened[id(watch)] = Opened(watch, passage.offset + finding.start, masked)
 
-    def _act(self, verdicts: Sequence[tuple[Passage, Verdict]], safe: int, masks: Sequence[Mask], out: list[str]) -> None:
+    def _going_on(self, found: Found, passage: Passage, safe: int) -> list[Mask]:
+        """The continuations of what was open when the last text left; open as long as its end is not settled."""
+        masks: list[Mask] = []
+        for key, opened in list(self._opened.items()):
+            answer = found[opened.watch.rules[0].name]
+            end: int | None = safe  # could not see the end: then it goes on
+            if not isinstance(answer, Unjudged):
+                on = [each for each in answer if each.start < passage.begin < each.end]
+                end = safe if any(each.open or each.end > safe for each in on) else None
+            if end is None:
+                del self._opened[key]
+                end = max((each.end for each in on), default=passage.begin)
+            if opened.masked:
+                masks.append(Mask(passage.offset + passage.begin - 1, passage.offset + end, "", key in self._opened))
+        return masks
+
+    def _act(self, verdicts: Sequence[tuple[Passage, Verdict]], safe: int, masks: list[Mask], out: list[str]) -> None:
         """Releases up to `safe`, or up to where a verdict stops the channel; what is behind a stop is judged but never leaves."""
         stop = safe
         for passage, verdict in verdicts:
@@ -164,28 +216,25 @@ class Lane:
                 self._note_block(verdict)
         stops = any(verdict.action >= Action.WITHHOLD for _, verdict in verdicts)
         first, last = self._offset(stop), self._offset(max(stop, safe))
+        masks += self._masks
         if not self.withheld:
             out += self._release(first, masks)
             self.withheld = stops
         if self.withheld:
             self._release(last, masks)
+        self._masks = [mask for mask in self._masks if mask.end > last]
         if self.blocked:
             self.window.drop()
 
     def _release(self, offset: int, masks: Sequence[Mask]) -> list[str]:
-        """Lets text up to a channel offset leave, with the masks that begin before it; goes inside a mask that is open."""
+        """Lets text up to a channel offset leave, with the masks that begin before it."""
         window = self.window
         upto = max(offset - window.base, window.done)
-        if not masks:
-            return window.advance(upto)
-        due = [mask for mask in masks if mask.start < offset]
-        opened = next((mask for mask in due if mask.open), None)
-        if opened is None or window.inside:
-            return window.advance(upto, due)
-        head = window.head(opened.start, self._post.opener(self._inside_rule))
-        pieces = window.advance(upto, due)
-        window.open(opened.start, head)
-        return pieces
+        for opened in self._opened.values():
+            first = opened.start + len(opened.head) - window.base
+            last = min(opened.start + opened.watch.classifier.opener - window.base, upto)
+            opened.head += window.text[first:last] if first < last else ""
+        return window.advance(upto, [mask for mask in masks if mask.start < offset] if masks else ())
 
     def _note_block(self, verdict: Verdict) -> None:
         """Remembers the rule that blocks first in the text: the same one however the text was cut."""

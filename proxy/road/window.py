@@ -23,11 +23,9 @@ class Window:
         self.text = ""
         self.base = base
         self.done = 0  # text[:done] has left the window; it stays as context
-        self.inside = False  # an open mask goes on
         self.released = 0  # characters that went out, masks not counted
         self._lookback = lookback
         self._ends: deque[int] = deque()  # channel offsets at which the upstream's chunks end
-        self._opener = 0  # so many characters at the front of `text` are a copy of an open mask's beginning
 
     @property
     def held(self) -> int:
@@ -50,12 +48,21 @@ class Window:
         text = self.text if upto == len(self.text) else self.text[:upto]
         return Passage(self.channel, text, begin, self.base, final)
 
+    def behind(self, head: str, start: int, upto: int, final: bool) -> Passage:
+        """The same text as `passage`, for a classifier inside an open finding, which began at channel offset `start` with `head`:
+        the head, what of the context belongs behind it, and the waiting text."""
+        done = self.base + self.done
+        goes_on = max(start + len(head), done - self._lookback)
+        text = head + self.text[goes_on - self.base : upto]
+        offset = goes_on - len(head)
+        return Passage(self.channel, text, done - offset, offset, final)
+
     def advance(self, upto: int, masks: Sequence[Mask] = ()) -> list[str]:
         """Releases up to index `upto`, with masks (channel offsets, those that start before `upto`) in place.
 
         Returns the pieces to send, in the upstream's own cut where nothing was changed.
         """
-        if not masks and not self.inside and upto == len(self.text) and len(self._ends) == 1:  # the usual case: one whole chunk
+        if not masks and upto == len(self.text) and len(self._ends) == 1:  # the usual case: one whole chunk
             piece = self.text[self.done :]
             self._ends.clear()
             self.released += len(piece)
@@ -66,7 +73,7 @@ class Window:
         for mask in merge(masks) if masks else ():
             start, end = max(mask.start - self.base, self.done), min(mask.end - self.base, upto)
             self._emit(at, start, out)
-            if mask.start - self.base >= self.done or not self.inside:
+            if mask.start - self.base >= self.done:  # else its text went out when it began
                 out.append(mask.text)
             at = max(at, end)
             if mask.open:
@@ -76,25 +83,6 @@ class Window:
             self._ends.popleft()
         self._forget(upto)
         return out
-
-    def head(self, start: int, opener: int) -> str:
-        """The first `opener` characters of what begins at channel offset `start`, up to the end of the text."""
-        first = max(0, start - self.base)
-        return self.text[first : first + opener]
-
-    def open(self, start: int, head: str) -> None:
-        """An open finding that began at channel offset `start` with `head` goes on past `done`: keeps its beginning in front of
-        what follows, so that what judges next knows that it is inside."""
-        behind = max(start + len(head), self.base + self.done - self._lookback)
-        done = self.base + self.done
-        self.text = head + self.text[behind - self.base :]
-        self.base = behind - len(head)
-        self.done = done - self.base
-        self.inside, self._opener = True, len(head)
-
-    def close(self) -> None:
-        """The open finding has ended."""
-        self.inside, self._opener = False, 0
 
     def drop(self) -> str:
         """Forgets all that waits and returns it."""
@@ -120,12 +108,9 @@ class Window:
 
     def _forget(self, upto: int) -> None:
         self.done = upto
-        surplus = upto - self._lookback - self._opener
+        surplus = upto - self._lookback
         if surplus > 256:  # trimmed now and then, not at every step
-            if self._opener:
-                self.text = self.text[: self._opener] + self.text[self._opener + surplus :]
-            else:
-                self.text = self.text[surplus:]
+            self.text = self.text[surplus:]
             self.base += surplus
             self.done -= surplus
 
