@@ -1,0 +1,76 @@
+"""Tells the language of a sentence: py3langid, or langdetect, behind one small protocol. Both are imported when first built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+DetectorName = Literal["py3langid", "langdetect"]
+
+USUAL = frozenset(
+    {
+        *("ar", "bg", "bn", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nl"),
+        *("no", "pl", "pt", "ro", "ru", "sv", "th", "tr", "uk", "ur", "vi", "zh"),
+    }
+)
+"""Languages told apart by default. Fewer are told apart better: among all of them short sentences go astray."""
+
+NONE = "zxx"
+"""ISO 639-3: no linguistic content."""
+
+
+class Detector(Protocol):
+    """Tells languages apart. The same text always gets the same answer."""
+
+    def detect(self, text: str) -> tuple[str, float]:
+        """An ISO 639-1 code (`zxx` where it is no language) and a probability 0..1."""
+        ...
+
+
+class Langid:
+    """py3langid, restricted to some languages. 20 to 60 microseconds a sentence; the model takes 0.6 s and 60 MB to load."""
+
+    def __init__(self, languages: frozenset[str]) -> None:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+        self._identifier: Any = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        self._identifier.set_languages((languages | {NONE}) & set(self._identifier.labels))
+
+    def detect(self, text: str) -> tuple[str, float]:
+        code, probability = self._identifier.classify(text)
+        return str(code), float(probability)
+
+
+class Langdetect:
+    """langdetect, seeded, so that it does not answer by chance. 700 microseconds a sentence; sure of itself even on formulas."""
+
+    def __init__(self, languages: frozenset[str]) -> None:
+        from langdetect import DetectorFactory
+        from langdetect.detector_factory import PROFILES_DIRECTORY
+
+        self._factory: Any = DetectorFactory()
+        self._factory.load_profile(PROFILES_DIRECTORY)
+        self._factory.set_seed(0)
+        self._prior = {code: 1.0 for code in self._factory.get_lang_list() if code.split("-")[0] in languages}
+
+    def detect(self, text: str) -> tuple[str, float]:
+        from langdetect import LangDetectException
+
+        detector = self._factory.create()
+        detector.set_prior_map(self._prior)
+        detector.append(text)
+        try:
+            best = detector.get_probabilities()[:1]
+        except LangDetectException:  # it found no letters
+            best = []
+        return (str(best[0].lang).split("-")[0], float(best[0].prob)) if best else (NONE, 1.0)
+
+
+_KINDS: Mapping[DetectorName, Callable[[frozenset[str]], Detector]] = {"py3langid": Langid, "langdetect": Langdetect}
+
+
+@lru_cache(maxsize=8)
+def detector(name: DetectorName, languages: frozenset[str]) -> Detector:
+    """The detector of that name for these languages. Detectors keep no state of what they read, so rules may share one."""
+    return _KINDS[name](languages)

@@ -1,0 +1,80 @@
+"""Hears which languages a prompt asks for: `translate this into Chinese`, `in Chinese, please`, `用中文回答`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+NAMES: Mapping[str, str] = {
+    "ar": "arabic|arabe|arabisch|阿拉伯语|阿拉伯文",
+    "bn": "bengali|bangla|孟加拉语",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german|deutsch|allemand|alemán|德语|德文|ドイツ語|독일어|немецк\\w{1,4}",
+    "el": "greek|希腊语|希腊文",
+    "en": "english|englisch|anglais|inglés|inglese|inglês|英语|英文|英語|영어|английск\\w{1,4}",
+    "es": "spanish|español|espagnol|spanisch|castellano|西班牙语|西班牙文|スペイン語|스페인어",
+    "fa": "persian|farsi|波斯语",
+    "fi": "finnish",
+    "fr": "french|français|francés|französisch|法语|法文|フランス語|프랑스어|французск\\w{1,4}",
+    "he": "hebrew|希伯来语",
+    "hi": "hindi|印地语",
+    "id": "indonesian|bahasa|印尼语",
+    "it": "italian|italiano|italien|意大利语|イタリア語",
+    "ja": "japanese|japanisch|japonais|japonés|kanji|kana|hiragana|katakana|日语|日文|日本語|일본어|японск\\w{1,4}",
+    "ko": "korean|koreanisch|coréen|coreano|hangul|韩语|韩文|韓国語|한국어",
+    "la": "latin|拉丁语|拉丁文",
+    "nl": "dutch|niederländisch|荷兰语",
+    "no": "norwegian",
+    "pl": "polish|波兰语",
+    "pt": "portuguese|português|portugués|葡萄牙语",
+    "ro": "romanian",
+    "ru": "russian|russisch|russe|ruso|俄语|俄文|ロシア語|러시아어|русск\\w{1,4}",
+    "sa": "sanskrit|梵文|梵语",
+    "sv": "swedish",
+    "th": "thai|泰语|泰文",
+    "tr": "turkish|土耳其语",
+    "uk": "ukrainian|乌克兰语",
+    "ur": "urdu|乌尔都语",
+    "vi": "vietnamese|越南语|tiếng việt",
+    "zh": (
+        "chinese|mandarin|cantonese|chinesisch|chinois|chino|cinese|chinês|pinyin|hanzi|"
+        "中文|汉语|漢語|汉字|漢字|普通话|粤语|华语|中国語|중국어|китайск\\w{1,4}"
+    ),
+}
+"""Language code to what people call it, in small letters."""
+
+_NAME = {code: f"(?:{names})" for code, names in NAMES.items()}
+_BEFORE = (
+    r"(?:in|into|to|from|auf|ins|aus dem|en|au|al|em|на|с|using|write|speak|speaking|learn|learning|know|read|teach|study)"
+    r"\s{1,3}(?:(?:the|simplified|traditional|modern|classical|plain|le|el|o)\s{1,3})?"
+)
+_AFTER = (
+    r"(?:[ -]{1,2}(?:language|words?|characters?|translations?|version|texts?|sentences?|phrases?|poems?|idioms?|proverbs?|"
+    r"grammar|vocabulary|names?|script|letters?|alphabet|pronunciation|lesson|teacher|speakers?|speaking|sayings?|dictionary|equivalent|term))"
+)
+_TRANSLATE = re.compile(
+    r"translat|traduc|traduis|traduz|übersetz|翻译|翻譯|译成|译为|翻訳|번역|перевед|перевод|transliterat|bilingual|interpret"
+)
+_ASIAN = re.compile(r"[\u0e00-\u0e7f\u3000-\u9fff\uac00-\ud7af]")
+
+
+def named(prompt: str) -> frozenset[str]:
+    """The languages a prompt asks for or is about, as ISO 639-1 codes.
+
+    A name alone is not enough in European languages (`a Chinese restaurant`); it counts after a preposition or a verb of
+    language, before a word of language, or anywhere where the prompt speaks of translation. Chinese, Japanese and Korean have
+    words for languages that mean nothing else.
+    """
+    text = prompt.lower()
+    translates = _TRANSLATE.search(text) is not None
+    return frozenset(code for code, name in _NAME.items() if _asked(text, name, translates))
+
+
+def _asked(text: str, name: str, translates: bool) -> bool:
+    found = re.search(rf"(?<!\w){name}(?!\w)|(?=[\u3000-\u9fff\uac00-\ud7af]){name}", text)
+    if found is None:
+        return False
+    if translates or _ASIAN.match(found.group()):
+        return True
+    return re.search(rf"(?<!\w)(?:{_BEFORE}{name}(?!\w)|{name}{_AFTER}(?!\w))", text) is not None
