@@ -36,7 +36,7 @@ def test_a_clean_answer_comes_through(tour: list[str]) -> None:
 
 def test_a_prompt_is_refused_before_the_model_starts(tour: list[str]) -> None:
     assert "HTTP 400 content_filter: This cannot be answered here" in tour[1]
-    assert "verdict block: rule weapons saw weapons in the prompt" in tour[1]
+    assert re.search(r"verdict block: rule \w+ saw weapons in the prompt", tour[1])
     assert "thinks" not in tour[1]
 
 
@@ -54,6 +54,7 @@ def test_an_address_is_masked(tour: list[str]) -> None:
 
 
 def test_a_language_slip_ends_the_answer(tour: list[str]) -> None:
+    assert "Scam messages have a few things in common." in tour[4]
     assert not re.search("[一-鿿]", tour[4])
     assert "verdict block: rule language saw" in tour[4]
 
@@ -68,7 +69,8 @@ def test_the_examples_can_be_pasted(tmp_path: Path) -> None:
         assert f"{server.where}/v1/chat/completions" in curl
         reply = httpx.post(curl[2], content=curl[curl.index("-d") + 1], headers={"content-type": "application/json"}, timeout=30)
         assert reply.text.endswith("data: [DONE]\n\n")
-        assert "strawberry" in reply.text
+        deltas = [choice["delta"] for event in events(iter([reply.content])) for choice in event["choices"]]
+        assert "contains **3** r's" in "".join(delta.get("content") or "" for delta in deltas)
 
         program = shown[shown.index("from openai") :].partition("Other things")[0]
         done = subprocess.run(
