@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from classifiers.finding import Channel, Classifier, Context, Findings, Passage, Unjudged
+from classifiers.finding import Channel, Classifier, Context, Finding, Findings, Passage, Unjudged
 from policies.policy import Policy, Rule
 
 Answers = Sequence[Findings | Unjudged]
@@ -65,11 +65,31 @@ async def look(watch: Watch, passage: Passage, context: Context) -> Findings | U
             answers: Answers = done.value
         else:
             answers = await _in_time(coroutine, waits_for, watch.within)
+        return _sound(answers, passage)
     except TimeoutError:
         return Unjudged("timeout")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return Unjudged("error: CancelledError")  # something that the classifier waited for was given up, not our exchange
     except Exception as error:  # whatever a classifier throws is a verdict by policy, not a crash
         return Unjudged(f"error: {type(error).__name__}")
-    return answers[0] if len(answers) == 1 else Unjudged("error: answers missing")
+
+
+def _sound(answers: Answers, passage: Passage) -> Findings | Unjudged:
+    """The one answer of a classifier, if it is one: what makes no sense must not pass for having found nothing."""
+    if len(answers) != 1:
+        return Unjudged("error: answers missing")
+    answer = answers[0]
+    if isinstance(answer, Unjudged):
+        return answer
+    if not isinstance(answer, list | tuple):
+        return Unjudged("error: no findings")
+    for each in answer:
+        if not isinstance(each, Finding) or not (0 <= each.start <= each.end <= len(passage.text) and 0 <= each.score <= 1):
+            return Unjudged("error: unsound finding")
+    return answer
 
 
 class _Rest:
