@@ -89,7 +89,7 @@ class Look:
         """The secret that starts with the text and reaches over its first `begin` characters, if there is one."""
         match = self._head.match(data, 0)
         hit = self._hit(seen, data, match) if match else None
-        if hit is None or hit.end <= seen.index(begin) or not (self._end or begin >= HOLD):
+        if hit is None or hit.end <= seen.index(begin) or not (self._end or seen.span(0, hit.end)[1] >= HOLD):
             return None
         return hit
 

@@ -30,38 +30,34 @@ def cut(text: str, places: Iterable[int]) -> list[str]:
     return [text[a:b] for a, b in pairwise(edges)]
 
 
-def in_pieces(classifier: Classifier, pieces: Sequence[str]) -> tuple[Spans, int]:
-    """The findings of text that comes in pieces, an open one joined with what goes on of it; and the most that was held."""
-    text, begin, base, most = "", 0, 0, 0
+def in_pieces(classifier: Classifier, pieces: Sequence[str], lag: int = 0) -> tuple[Spans, int]:
+    """The findings of text that comes in pieces, an open one joined with what goes on of it; and the most that was held.
+
+    `lag`: so many characters stay behind what is settled, as when another classifier holds them.
+    """
+    text, done, most = "", 0, 0
+    opened: int | None = None
     found: Spans = []
-    inside = False
     for number, piece in enumerate((*pieces, "")):
         text += piece
         final = number == len(pieces)
-        safe = len(text) if final else max(begin, classifier.safe_upto(text))
-        assert 0 <= safe <= len(text)
-        seen = look(classifier, text, begin, final=final)
-        for finding in seen:
-            if inside and finding.start < begin < finding.end:
-                category, start, _, score = found.pop()
-                found.append((category, start, base + finding.end, score))
-        inside = inside and any(f.open and f.start < begin for f in seen)
-        while crossing := [f for f in seen if not f.open and begin <= f.start < safe < f.end]:
-            safe = min(f.start for f in crossing)
-        settled = [f for f in seen if begin <= f.start < safe]
-        found += [(f.category, base + f.start, base + f.end, f.score) for f in settled]
-        opened = next((f for f in settled if f.open), None)
-        if opened:
-            head, safe, inside = text[opened.start :][: classifier.opener], len(text), True
-            behind = max(opened.start + len(head), safe - classifier.lookback)
-            base, begin, text = base + behind - len(head), safe - behind + len(head), head + text[behind:]
-            continue
-        most, begin = max(most, len(text) - safe), safe
-        if not inside:
-            drop = max(0, begin - classifier.lookback)
-            text, base, begin = text[drop:], base + drop, begin - drop
-        elif begin > classifier.opener + classifier.lookback:
-            drop = begin - classifier.opener - classifier.lookback
-            text = text[: classifier.opener] + text[classifier.opener + drop :]
-            base, begin = base + drop, begin - drop
+        head = "" if opened is None else text[opened : min(opened + classifier.opener, done)]
+        behind = max(0 if opened is None else opened + len(head), done - classifier.lookback)
+        view, shift = head + text[behind:], behind - len(head)
+        settled = len(view) if final else classifier.safe_upto(view) - lag
+        assert settled <= len(view)
+        safe = max(done, settled + shift)
+        seen = look(classifier, view, done - shift, final=final)
+        while crossing := [f for f in seen if not f.open and done <= f.start + shift < safe < f.end + shift]:
+            safe = min(f.start for f in crossing) + shift
+        if opened is not None:
+            on = [f for f in seen if f.start < done - shift < f.end]
+            ends = done if not on else safe if any(f.open or f.end + shift > safe for f in on) else on[0].end + shift
+            opened = opened if on and ends == safe and (on[0].open or on[0].end + shift > safe) else None
+            found[-1] = (*found[-1][:2], ends, found[-1][3])
+        for f in seen:
+            if done <= f.start + shift < safe:
+                found.append((f.category, f.start + shift, safe if f.open else f.end + shift, f.score))
+                opened = f.start + shift if f.open else opened
+        most, done = max(most, len(text) - safe - lag), safe
     return found, most
