@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
@@ -102,7 +102,11 @@ class FromFunction:
 
     def _one(self, passage: Passage) -> Findings | Unjudged:
         try:
-            return tuple(self._look(passage.text[passage.begin :], self._options))
+            found = self._look(passage.text[passage.begin :], self._options)
+            if not passage.begin:
+                return tuple(found)
+            # The function counts from where its text begins, a finding from where the passage's does.
+            return tuple(replace(f, start=passage.begin + f.start, end=passage.begin + f.end) for f in found)
         except Exception as error:  # a third party's fault is a verdict, never a crash of the exchange
             return Unjudged(f"error: {type(error).__name__}")
 

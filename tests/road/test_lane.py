@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from classifiers.finding import Channel, Classifier, Findings, Passage, Unjudged
+from classifiers.finding import Channel, Classifier, Finding, Findings, Passage, Unjudged
+from classifiers.registry import Options, Registry, classifier
 from classifiers.secrets import Secrets, SecretsOptions
 from policies.policy import Passages, Rule
 from policies.verdict import Action
@@ -256,6 +258,23 @@ def test_secrets_at_many_cuts(secret: str) -> None:
     for size in (1, 2, 3, 7, 16, 61, 250, 600, len(secret) - 1):
         chunks = [[text[at : at + size]] for at in range(0, len(text), size)]
         assert asyncio.run(Road(watch).go(chunks)).text == at_once, size
+
+
+@classifier("ticket")
+def ticket(text: str, options: Options) -> Iterator[Finding]:
+    """Finds numbers of tickets."""
+    for found in re.finditer(r"HD-[0-9]{4}", text):
+        yield Finding("ticket", 1.0, found.start(), found.end(), mask="<TICKET>")
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 11, 100])
+def test_a_function_as_a_classifier_masks_what_it_finds(size: int) -> None:
+    text = "We opened HD-2039. Then HD-1717 came. It was like HD-1111."
+    found = Registry(extra=[ticket]).spec("ticket").build(Options())
+    chunks = [[text[at : at + size]] for at in range(0, len(text), size)]
+    road = asyncio.run(Road(guard((rule("r", Action.REDACT), found)), SMALL).go(chunks))
+    assert road.text == re.sub(r"HD-[0-9]{4}", "<TICKET>", text)
+    assert road.reasons == [("r", found.start(), found.end()) for found in re.finditer(r"HD-[0-9]{4}", text)]
 
 
 @pytest.mark.parametrize("channel", list(Channel))
