@@ -16,10 +16,11 @@ from typing import Final
 
 from pydantic import Field
 
-from classifiers.expressions import Expressions, expression, foldings
+from classifiers.expressions import Expressions, expression
 from classifiers.finding import Context, Finding, Findings, Passage, Unit, Unjudged
 from classifiers.registry import Options, classifier
 from classifiers.search import LOOKBACK, Search, Seat
+from classifiers.spellings import foldings
 
 THINK, ROLE, BOUNDARY, TOOL, DELIMITER = "think_tag", "role_token", "boundary_token", "tool_token", "forged_delimiter"
 COMPARISON_SCORE: Final = 0.4
@@ -90,6 +91,7 @@ class ControlTokens:
     unit: Unit = "stream"
     lookback = LOOKBACK
     opener = 0
+    joins = True  # half a token at the end of one message, half at the beginning of the next
 
     def __init__(self, options: ControlTokensOptions) -> None:
         self._tokens = [*_think_tags(), *_barred(), *_plain_tags(), *(_delimiters() if options.delimiters else ())]

@@ -104,6 +104,9 @@ class Classifier(Protocol):
     `opener`: when an open finding was masked, the text that follows is judged with the first `opener` characters of that finding
     in front of it, so that a stateless classifier still knows that it is inside. Classifiers without open findings have 0.
 
+    `joins`, an attribute a classifier may have: what it looks for must not come together over the seam between two messages of a
+    prompt either, so the texts on both sides are shown to it as one.
+
     `categories` are all that this instance can ever report; the loader checks thresholds against it.
     """
 

@@ -19,6 +19,8 @@ MOST_TEXTS = 50_000
 """Texts in one request, strings inside schemas counted: more than any client sends, few enough to judge."""
 MOST_STOPS, MOST_STOP_CHARS = 16, 256
 
+_OLD_THOUGHT = re.compile(r"\s{0,64}<think>(.*?)</think>\s{0,8}", re.DOTALL)
+
 
 @dataclass(slots=True)
 class ChatRequest:
@@ -192,6 +194,7 @@ class _Messages:
         for name in ("reasoning", "reasoning_content"):
             if thought := getattr(message, name):
                 self.leaves.append(Leaf(f"{place}.{name}", Channel.PROMPT, index, thought))
+        self._inline_thought(index, place, sent)
         if message.refusal:
             if message.content is None:
                 sent["content"] = message.refusal
@@ -211,6 +214,16 @@ class _Messages:
             where = f"{place}.tool_calls[{at}].function"
             self.leaves.append(Leaf(f"{where}.name", Channel.PROMPT, index, call.function.name, None, "", sent=True))
             self.leaves.append(Leaf(f"{where}.arguments", Channel.PROMPT, index, call.function.arguments, function, "arguments"))
+
+    def _inline_thought(self, index: int, place: str, sent: dict[str, Any]) -> None:
+        """Some clients send an old reply back with its thoughts in tags. They are old reasoning: judged, not sent."""
+        found = _OLD_THOUGHT.match(sent.get("content", ""))
+        if found is None:
+            return
+        leaf = next(leaf for leaf in reversed(self.leaves) if leaf.box is sent and leaf.key == "content")
+        self.leaves.append(Leaf(f"{place}.content (thoughts)", Channel.PROMPT, index, found.group(1)))
+        leaf.text = sent["content"] = leaf.text[found.end() :]
+        leaf.seams = tuple(seam - found.end() for seam in leaf.seams if seam > found.end())
 
 
 def _tools(body: wire.ChatBody, sent: dict[str, Any], leaves: list[Leaf]) -> frozenset[str]:

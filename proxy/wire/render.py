@@ -103,7 +103,7 @@ class StreamOut:
             self._delta(choice, {"tool_calls": [{"index": index, "id": call_id(), "type": "function", "function": function}]})
 
     def finish(self, choice: int, reason: FinishReason) -> None:
-        self._delta(choice, {}, reason)
+        self._delta(choice, {}, "function_call" if self._legacy and reason == "tool_calls" else reason)
 
     def end(self, usage: Usage | None, extension: Mapping[str, Any] | None) -> None:
         """The last chunks before `[DONE]`: usage where the caller asked for it, the extension where there is one."""
@@ -155,7 +155,7 @@ class WholeOut:
         self._tools[choice].append({"name": name, "arguments": arguments})
 
     def finish(self, choice: int, reason: FinishReason) -> None:
-        self._finish[choice] = reason
+        self._finish[choice] = "function_call" if self._legacy and reason == "tool_calls" else reason
 
     def body(self, usage: Usage | None, extension: Mapping[str, Any] | None) -> bytes:
         """The JSON."""

@@ -122,8 +122,6 @@ def refused(body: Mapping[str, Any]) -> tuple[str, str] | None:
     foreign = [name for name in body if name in ANOTHER_SERVERS]
     if foreign:
         return foreign[0], "unknown_parameter"
-    if any("<think>" in model.text_of(message) for message in body["messages"]):
-        return "messages", "content_filter"  # its rule `control_tokens` blocks, and this is no old turn
     return ("n", "too_many_choices") if body.get("n", 1) > 1 else None
 
 
