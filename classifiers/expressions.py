@@ -6,37 +6,21 @@ only, as RE2 has it: a Chinese neighbour does not hide a match.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import re2
 
-from classifiers.fold import GAP, Folded, Folding, folding
+from classifiers.fold import GAP, Folded
 from classifiers.literals import Hit
 from classifiers.live import LARGEST_MEMORY, Live
-from classifiers.syntax import (
-    Either,
-    Node,
-    One,
-    PatternError,
-    Place,
-    Repeat,
-    Row,
-    changed,
-    either,
-    literal,
-    longest,
-    may_be_empty,
-    members,
-    one,
-    parse,
-    source,
-)
+from classifiers.syntax import PatternError, parse
+from classifiers.tree import Either, Node, One, Place, Repeat, Row, longest, may_be_empty, source
 
 LONGEST_MATCH: Final = 1024  # characters
 _BOUNDS: Final = tuple((inner, outer) for outer in (64, 32, 16, 8) for inner in (256, 128, 64, 32, 16))
-_LARGEST_RANGE: Final = 512  # characters of a class's range that are folded one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +45,7 @@ def bounded(wide: Node) -> Node:
 
     A repeat without a bound gets the largest of 256, 128, … 16 that fits, one that holds other such repeats 64, 32, 16 or 8.
     """
-    for inner, outer in sorted(_BOUNDS, key=lambda pair: -pair[0] * pair[1]):
+    for inner, outer in sorted(_BOUNDS, key=lambda pair: (-pair[0] * pair[1], -pair[0])):
         node = _limited(wide, inner, outer)
         if (longest(node) or 0) <= LONGEST_MATCH and _compiles(node):
             return node
@@ -115,47 +99,6 @@ def _compiled(text: str) -> Any:
     return re2.compile(text, options)
 
 
-def folded(known: Expression, fold: Folding, parts: Folding) -> Expression | None:
-    """The expression as it reads in folded text; None where folding leaves nothing that must be there.
-
-    `parts` folds alike but takes letters apart: a letter is found in either spelling.
-    """
-
-    def change(single: One) -> Node:
-        if single.character:
-            return _spellings(single, fold, parts)
-        extra = sorted(_class_folds(single.source, fold))
-        return One(f"{single.source[:-1]}{''.join(map(re2.escape, extra))}]", "", single.insensitive) if extra else single
-
-    node, wide = changed(known.node, change), changed(known.wide, change)
-    return None if may_be_empty(node) else Expression(known.number, wide, node)
-
-
-def _spellings(single: One, fold: Folding, parts: Folding) -> Node:
-    if single.character.isascii():
-        return single
-    whole, apart = fold(single.character).text, parts(single.character).text
-    ways = {whole, apart}
-    if len(apart) == 3 and "\uac00" <= whole <= "\ud7a3":
-        ways.add(chr(ord(whole) - (ord(apart[2]) - 0x11A7)) + apart[2])  # a syllable and its last consonant
-    if len(whole) == 1 and len(ways) == 1:
-        return one(whole, insensitive=single.insensitive)
-    return either([literal(way, insensitive=single.insensitive) for way in sorted(ways, key=lambda way: (-len(way), way))])
-
-
-def _class_folds(text: str, fold: Folding) -> set[str]:
-    """What the characters of a class become, where that is one other character."""
-    extra: set[str] = set()
-    for first, last in members(text):
-        if last.isascii() or ord(last) - ord(first) > _LARGEST_RANGE:
-            continue
-        for code in range(max(0x80, ord(first)), ord(last) + 1):
-            become = fold(chr(code)).text
-            if len(become) == 1 and become != chr(code):
-                extra.add(become)
-    return extra
-
-
 class Expressions:
     """Expressions over one kind of text, as written or folded. Per expression the leftmost matches that do not overlap."""
 
@@ -176,8 +119,11 @@ class Expressions:
 
     def live(self, view: Folded) -> int | None:
         """Where in the text the leftmost unfinished or unsettled match starts; from every gap on it is looked at apart, too."""
-        starts = [self._live.start(view.text)]
-        for gap in view.gaps:
+        start = self._live.start(view.text)
+        if not view.gaps:
+            return start
+        starts = [start]
+        for gap in view.gaps[bisect_left(view.gaps, len(view.text) - self.longest) :]:
             apart = self._live.start(GAP + view.text[gap:])
             starts.append(None if apart is None else gap + max(0, apart - 1))
         return min((start for start in starts if start is not None), default=None)
@@ -186,22 +132,33 @@ class Expressions:
 class _Set:
     """Tells in one pass which of many expressions occur; their repeats unbounded, which keeps the automaton small."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], first: int = 0) -> None:
+        self._numbers = range(first, first + len(nodes))
+        self._set: Any = None
+        self._halves: tuple[_Set, ...] = ()
         options = re2.Options()
         options.max_mem = LARGEST_MEMORY
         options.log_errors = False
-        self._set, self._all = re2.Set.SearchSet(options), range(len(nodes))
+        whole = re2.Set.SearchSet(options)
         for node in nodes:
-            self._set.Add(source(node))
-        self._set.Add("")  # always there: an answer without it means that the set ran out of memory
-        self._set.Compile()
+            whole.Add(source(node))
+        whole.Add("")  # always there: an answer without it means that the set ran out of memory
+        try:
+            whole.Compile()
+            self._set = whole
+        except re2.error:
+            middle = len(nodes) // 2
+            if middle:
+                self._halves = (_Set(nodes[:middle], first), _Set(nodes[middle:], first + middle))
 
     def match(self, data: bytes) -> Sequence[int]:
-        """The numbers of those which occur; all, where the set cannot know."""
-        present: list[int] = self._set.Match(data)
+        """The numbers of those which occur, in order; all, where the set cannot know."""
+        if self._halves:
+            return [number for half in self._halves for number in half.match(data)]
+        present: list[int] = self._set.Match(data) if self._set else []
         if len(present) == 1:
             return ()
-        return sorted(which for which in present if which < len(self._all)) if present else self._all
+        return [self._numbers[which] for which in sorted(present)[:-1]] if present else self._numbers
 
 
 class _Search:
@@ -264,9 +221,3 @@ class _Cursor:
             return start, end
         first = self._at + len(self.data[self._byte : start].decode("utf-8", "surrogatepass"))
         return first, first + len(self.data[start:end].decode("utf-8", "surrogatepass"))
-
-
-def foldings(*, escapes: bool = False) -> tuple[Folding, Folding]:
-    """How expressions see a text: folded but for its case, letters whole; and the same with letters in parts."""
-    whole = folding(False, True, True, True, True, escapes, False)
-    return whole, folding(False, True, True, True, True, escapes, True)

@@ -67,10 +67,11 @@ class Literals:
 
     def live(self, view: Folded) -> int | None:
         """Where in the folded text the leftmost unfinished or unsettled literal starts: an end of the text begins a literal."""
-        text, reach = view.text, self._reach.get
+        text, reach = view.text, self._reach
         size = len(text)
         for start in range(max(0, size - self.longest), size):
-            if size - start > reach(text[start], 0) or (self._all_whole and not _opens(view, start)):
+            first = text[start]
+            if first not in reach or size - start > reach[first] or (self._all_whole and not _opens(view, start)):
                 continue
             if self._automaton.match(text[start:]):
                 return start

@@ -17,11 +17,9 @@ from typing import Any, Final
 
 import re2
 
-from classifiers.syntax import Either, Node, One, Place, Repeat, Row, either, size, source
+from classifiers.tree import Either, Node, One, Place, Repeat, Row, either, size, source
 
-LARGEST_CLOSURE: Final = (
-    3000  # RE2 instructions, estimated, of one expression's closure; above it large repeats lose their bounds
-)
+LARGEST_CLOSURE: Final = 3000  # RE2 instructions, estimated, of one closure; above it large repeats lose their bounds
 LARGEST_UNION: Final = 30_000  # the same of one union: larger ones take long to compile
 LARGEST_MEMORY: Final = 64 << 20  # bytes that RE2 may use for one union or set, its cache of states included
 SMALL_REPEAT: Final = 4  # keeps its bound always

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from classifiers.expressions import Expression as Bounded
-from classifiers.expressions import Expressions, expression, folded, foldings
+from classifiers.expressions import Expressions, expression
 from classifiers.finding import Context, Finding, Findings, Passage, Unit, Unjudged
 from classifiers.fold import Folding, folding
 from classifiers.literals import Literal, Literals
 from classifiers.registry import classifier
 from classifiers.search import LOOKBACK, Search, Seat
-from classifiers.syntax import source
+from classifiers.spellings import folded, foldings
+from classifiers.tree import source
 from classifiers.word_list import Expression, PatternsOptions, Word
 
 
@@ -55,6 +56,8 @@ class Patterns:
     def _one(self, passage: Passage) -> Findings | Unjudged:
         try:
             hits = self._search.find(passage.text, passage.begin)
+            if not hits:
+                return ()
             found = [(self._labels[number], start, end) for number, start, end in hits]
             return tuple(
                 dict.fromkeys(Finding(label.category, label.score, start, end, label.mask) for label, start, end in found)

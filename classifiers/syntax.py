@@ -1,17 +1,13 @@
-"""Regular expressions as trees: what RE2 accepts, taken apart so that it can be bounded, folded, and cut into prefixes.
-
-Nothing here matches text. A tree is turned back into RE2's syntax (`source`), and RE2 does the matching. Flags are resolved while
-parsing, so every part of a tree means the same wherever it is put. Groups do not capture.
-"""
+"""Reads regular expressions in RE2's syntax into trees (`classifiers.tree`), to be bounded, folded, and cut into prefixes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import re2
+
+from classifiers.tree import Either, Node, One, Place, Repeat, Row, literal, one
 
 LONGEST_PATTERN: Final = 4096  # characters in one expression
 DEEPEST: Final = 60  # groups within groups
@@ -25,141 +21,19 @@ _MEMBER: Final = re.compile(r"\[:[^\]]*:\]|\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{2}|[pPx]
 _NAMED_CHARACTERS: Final = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 _QUANTIFIERS: Final = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
+# What other engines can do: what RE2 complains of, how it is written, what it is called.
+_BACKTRACKING: Final = (
+    ("(?=", r"\(\?=", "look-ahead"),
+    ("(?!", r"\(\?!", "look-ahead"),
+    ("(?<", r"\(\?<[=!]", "look-behind"),
+    ("(?>", r"\(\?>", "an atomic group"),
+    ("(?P", r"\(\?P=", "a back-reference"),
+    ("escape sequence", r"\\[1-9]", "a back-reference"),
+)
+
 
 class PatternError(ValueError):
     """An expression that cannot be used; the text says where and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class One:
-    """Exactly one character. `character` is set where only that one (or its other case) will do."""
-
-    source: str
-    character: str = ""
-    insensitive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """No character, but a condition on where we stand: `\\b`, `^`, `$` and their kin."""
-
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Parts one after the other; none at all is the empty text."""
-
-    parts: tuple[Node, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Any of these, the first that fits."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """`part` at least `least` and at most `most` times; None is without a bound."""
-
-    part: Node
-    least: int
-    most: int | None
-    lazy: bool = False
-
-
-Node = One | Place | Row | Either | Repeat
-
-
-def source(node: Node) -> str:
-    """The tree in RE2's syntax, safe to stand next to anything."""
-    match node:
-        case One(text, _, insensitive):
-            return f"(?i:{text})" if insensitive else text
-        case Place(text):
-            return text
-        case Row(parts):
-            return "".join(_grouped(part) if isinstance(part, Either) else source(part) for part in _runs(parts))
-        case Either(parts):
-            return "|".join(source(part) for part in parts)
-        case Repeat(part, least, most, lazy):
-            return f"(?:{source(part)})" + _count(least, most) + ("?" if lazy else "")
-
-
-def literal(text: str, *, insensitive: bool = False) -> Row:
-    """A tree for exactly `text`."""
-    return Row(tuple(one(character, insensitive=insensitive) for character in text))
-
-
-def one(character: str, *, insensitive: bool = False) -> One:
-    """A tree for one given character."""
-    cased = insensitive and (character.upper() != character or character.lower() != character)
-    return One(re2.escape(character), character, cased)
-
-
-def longest(node: Node) -> int | None:
-    """Most characters that a match can have; None is without a bound."""
-    match node:
-        case One():
-            return 1
-        case Place():
-            return 0
-        case Row(parts):
-            lengths = [longest(part) for part in parts]
-            return None if None in lengths else sum(length or 0 for length in lengths)
-        case Either(parts):
-            lengths = [longest(part) for part in parts]
-            return None if None in lengths else max((length or 0 for length in lengths), default=0)
-        case Repeat(part, _, most, _):
-            each = longest(part)
-            return 0 if each == 0 else None if each is None or most is None else each * most
-
-
-def size(node: Node) -> int:
-    """About how many instructions RE2 makes of the tree."""
-    match node:
-        case One(text, character):
-            if character:
-                return len(character.encode("utf-8", "surrogatepass"))
-            return 300 if "\\p" in text or "\\P" in text else 12 if text[0] in "[(" else 4
-        case Place():
-            return 1
-        case Row(parts) | Either(parts):
-            return sum(size(part) + 1 for part in parts)
-        case Repeat(part, least, most):
-            return (size(part) + 1) * max(least, most or 0, 1)
-
-
-def may_be_empty(node: Node) -> bool:
-    """Whether the empty text could match, conditions on the place left aside."""
-    match node:
-        case One():
-            return False
-        case Place():
-            return True
-        case Row(parts):
-            return all(may_be_empty(part) for part in parts)
-        case Either(parts):
-            return any(may_be_empty(part) for part in parts)
-        case Repeat(part, least, _, _):
-            return least == 0 or may_be_empty(part)
-
-
-def changed(node: Node, change: Callable[[One], Node]) -> Node:
-    """The tree with every single character replaced by what `change` makes of it."""
-    match node:
-        case One():
-            return change(node)
-        case Place():
-            return node
-        case Row(parts):
-            return Row(tuple(changed(part, change) for part in parts))
-        case Either(parts):
-            return Either(tuple(changed(part, change) for part in parts))
-        case Repeat(part, least, most, lazy):
-            return Repeat(changed(part, change), least, most, lazy)
 
 
 def members(class_source: str) -> list[tuple[str, str]]:
@@ -194,16 +68,13 @@ def _accepted(pattern: str) -> None:
     except re2.error as error:
         raw = error.args[0] if error.args else ""
         reason = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
-        for form, name in (("(?=", "look-ahead"), ("(?!", "look-ahead"), ("(?<=", "look-behind"), ("(?<!", "look-behind")):
-            if form in reason and form in pattern:
-                _refuse(f"{name} cannot be used (matching must take linear time)", pattern.index(form))
-        backward = re.search(r"\\[1-9]|\(\?P=", pattern)
-        if (backward and "escape sequence" in reason) or "(?P=" in reason:
-            _refuse("a back-reference cannot be used (matching must take linear time)", backward.start() if backward else 0)
-        quoted = reason.rpartition(": ")[2]
-        place = pattern.find(quoted) if quoted else -1
-        if place >= 0:
-            _refuse(reason, place)
+        for named, form, name in _BACKTRACKING:
+            place = re.search(form, pattern)
+            if named in reason and place:
+                _refuse(f"{name} cannot be used (matching must take linear time)", place.start())
+        quoted = pattern.find(reason.rpartition(": ")[2])
+        if quoted >= 0:
+            _refuse(reason, quoted)
         raise PatternError(reason) from None
 
 
@@ -317,30 +188,3 @@ def _denoted(token: str) -> str:
     if kind.isalpha():
         return _NAMED_CHARACTERS.get(kind, "")
     return token[1:]
-
-
-def _runs(parts: Iterable[Node]) -> list[Node]:
-    """Neighbouring characters of the same case rule as one, which makes sources short."""
-    runs: list[Node] = []
-    for part in parts:
-        last = runs[-1] if runs else None
-        if isinstance(part, One) and isinstance(last, One) and part.insensitive == last.insensitive:
-            runs[-1] = One(last.source + part.source, "", part.insensitive)
-        else:
-            runs.append(part)
-    return runs
-
-
-def _grouped(node: Either) -> str:
-    return f"(?:{source(node)})"
-
-
-def _count(least: int, most: int | None) -> str:
-    if most is None:
-        return {0: "*", 1: "+"}.get(least, f"{{{least},}}")
-    return f"{{{least}}}" if least == most else f"{{{least},{most}}}"
-
-
-def either(parts: Sequence[Node]) -> Node:
-    """Any of `parts`, without a needless layer."""
-    return parts[0] if len(parts) == 1 else Either(tuple(parts))
