@@ -63,9 +63,7 @@ def pairs(paths: Sequence[Path], detector: str) -> None:
         own, total = flagged((row[0] for row in rows), code, detector)
         english, _ = flagged((row[1] for row in rows), "en", detector)
         seen, _ = flagged((row[0] for row in rows), "en", detector)
-        print(
-            f"  {code}: {own}/{total} false, {english}/{total} of the English ones; {seen}/{total} seen where English is asked for"
-        )
+        print(f"  {code}: {own}/{total} false, English {english}/{total}; {seen}/{total} seen where English is due")
 
 
 def speed(language: Language, name: str, text: str, prompt: str, rounds: int = 300) -> None:

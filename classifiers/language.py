@@ -117,16 +117,24 @@ class Language:
             return
         plain = unquoted(text)
         for start, end in sentences(plain):
-            sentence = plain[start:end]
+            sentence = text[start:end]
             if letters(sentence) < self._options.min_letters:
                 continue
             script, share = _majority(sentence)
             if not script or share < 0.8 or script in allowed.any_of or not self._worth(script, allowed):
                 continue
-            code, probability = self._detector.detect(only(sentence, script))
-            foreign = code not in allowed.codes and script in LANGUAGES.get(code, ())
-            if foreign and probability >= self._options.sure and not _quoted(text, start, end):
+            probability = self._sure_foreign(only(sentence, script), script, allowed)
+            if not probability or _quoted(text, start, end):
+                continue
+            bare = plain[start:end]  # a sentence about a quotation is not in the quotation's language
+            if bare == sentence or (letters(bare) >= 10 and self._sure_foreign(only(bare, script), script, allowed)):
                 yield Finding("foreign_language", round(probability, 3), start, end, "")
+
+    def _sure_foreign(self, sentence: str, script: str, allowed: Allowed) -> float:
+        """The probability of another language of this script, 0 where that is not sure."""
+        code, probability = self._detector.detect(sentence)
+        foreign = code not in allowed.codes and script in LANGUAGES.get(code, ())
+        return probability if foreign and probability >= self._options.sure else 0.0
 
     def _worth(self, script: str, allowed: Allowed) -> bool:
         """Whether sentences in this script can be a slip that the scan for foreign script does not see."""

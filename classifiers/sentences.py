@@ -10,29 +10,35 @@ import re2
 LONGEST = 600
 """Characters after which a sentence is cut, so that a text without any end of sentence is still judged in bounded pieces."""
 
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+
 _NO_LANGUAGE = re2.compile(
     "|".join(
         (
             r"(?s:```.*?(?:```|\z))",
             r"(?s:~~~.*?(?:~~~|\z))",
-            r"`[^`\n]{1,300}`",
+            r"`[^`\n]+`",
             r"(?s:\$\$.+?\$\$)",
             r"(?s:\\\[.+?\\\])",
             r"(?s:\\\(.+?\\\))",
-            r"(?s:\\begin\{[a-z*]{1,20}\}.+?\\end\{[a-z*]{1,20}\})",
-            r"\$[^$\n]{1,200}\$",
-            r"\\[A-Za-z]{1,30}",
-            r"</?[A-Za-z][^<>\n]{0,200}>",
+            r"(?s:\\begin\{[a-z*]+\}.+?\\end\{[a-z*]+\})",
+            r"\$[^$\n]+\$",
+            r"\\[A-Za-z]+",
+            r"</?[A-Za-z][^<>\n]*>",
             r"(?i:https?://|www\.)[!-~]+",
-            r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,100}",
-            r"(?:[A-Za-z]:)?[\\/]?(?:[A-Za-z0-9_.-]+[\\/]){2,20}[A-Za-z0-9_.-]*",
+            r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+",
+            r"(?:[A-Za-z]:)?[\\/]?(?:[A-Za-z0-9_.-]+[\\/]){2}[A-Za-z0-9_.\\/-]*",
         )
-    )
+    ),
+    _OPTIONS,
 )
 _FENCE = re.compile(r"^[ \t]*```[ \t]*(\S*)", re.MULTILINE)
 _END = re.compile(r"[。！？；।॥\n]+|[.!?…]+(?=[\s\"'”’)\]]|\Z)")
 _LETTER = re.compile(r"[^\W\d_]")
-_QUOTED = re2.compile('"[^"\n]{1,300}"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』')
+_QUOTED = re.compile(
+    r"\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』"
+)
 
 
 def prose(text: str) -> str:
@@ -65,11 +71,7 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 
 def unquoted(text: str) -> str:
     """The text with spaces in place of what stands in quotation marks: a sentence about a quotation is not in its language."""
-    parts, done = [], 0
-    for match in _QUOTED.finditer(text):
-        parts += [text[done : match.start()], " " * (match.end() - match.start())]
-        done = match.end()
-    return "".join((*parts, text[done:])) if parts else text
+    return _QUOTED.sub(lambda match: " " * len(match.group()), text)
 
 
 def letters(text: str) -> int:
