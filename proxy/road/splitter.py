@@ -5,10 +5,11 @@ direct answer without tags arrives as reasoning. The splitter reads both fields 
 
 - A tag that is only *mentioned* (in quotation marks, in the middle of a sentence, inside a code fence) is text. Whether it is, is
   judged by its neighbours alone, so the look-ahead is one character.
-- Text after a mentioned closing tag stays reasoning. If the reply ends and no real closing tag came, what follows the last
-  mention is the answer after all: it is issued again, on the answer's channel, to be judged under the answer's rules.
+- Text after a mentioned closing tag stays reasoning. If the model ends the reply and no real closing tag came, what follows the
+  last mention is the answer after all: it is issued again, on the answer's channel, to be judged under the answer's rules. A
+  reply that was cut by its length was cut inside its thoughts.
 - A whole reply without any tag, ended by the model itself, is an answer.
-- A real closing tag inside an answer means that all before it was thought: `Reopened`.
+- A real closing tag behind answer text means that all before it was thought: `Reopened`. Behind blanks it is a tag too many.
 
 Facts about servers: vLLM's and SGLang's deepseek_r1 parsers, by reading and running them; each row is a test.
 """
@@ -82,6 +83,7 @@ class Splitter:
         self._tail = ""  # the last characters issued on the channel in use
         self._ticks = 0  # back-ticks in a row at the end of the answer so far
         self._fenced = False
+        self._answered = False  # some answer was issued
         self.truncated = False
         """After `finish`: the reply ended inside its thoughts."""
 
@@ -141,7 +143,7 @@ class Splitter:
             self._opening = text
             return
         self._opening = ""
-        tagged = bare.startswith(OPEN)
+        tagged = bare.startswith(OPEN) and len(text) - len(bare) <= MOST_BLANK
         rest = bare[len(OPEN) :] if tagged else text
         if self._claimed_first:
             self._enter("think")
@@ -202,7 +204,7 @@ class Splitter:
         elif tag == OPEN:
             self._enter("think")
             self._tagged = True
-        else:
+        elif self._answered:
             out.append(Reopened())
 
     def _put(self, text: str, out: list[Piece | Reopened]) -> None:
@@ -218,7 +220,9 @@ class Splitter:
             self._kept_size += len(text)
             if self._kept_size <= MOST_KEPT:
                 self._kept.append(text)
-        elif "`" in text or self._ticks:
+            return
+        self._answered = self._answered or not text.isspace()
+        if "`" in text or self._ticks:
             self._count_fences(text)
 
     def _count_fences(self, text: str) -> None:
@@ -241,12 +245,12 @@ class Splitter:
         """Thinking never ended: an answer without tags, an answer behind a mention, or a thought cut short."""
         whole = "".join(self._kept) if self._kept_size <= MOST_KEPT else ""
         answer = ""
-        if CLOSE in whole:
+        if CLOSE in whole and reason != "length":
             answer = whole.rpartition(CLOSE)[2]
-        elif not self._tagged and (reason == "stop" or (reason != "length" and not self._in_field)):
+        elif not self._tagged and not self._answered and (reason == "stop" or (reason != "length" and not self._in_field)):
             answer = whole
         if answer.strip():
             out.append(Piece(Channel.ANSWER, answer, again=True))
         else:
-            self.truncated = reason in ("length", "stop", "") and bool(self._kept)
+            self.truncated = reason in ("length", "stop", "") and self._kept_size > 0
         self._kept = []
