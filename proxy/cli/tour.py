@@ -103,6 +103,8 @@ def _streamed(response: httpx.Response, out: Console) -> Mapping[str, Any]:
     voices, judged = Voices(out), dict[str, Any]()
     for event in events(response.iter_bytes()):
         judged = event.get("sluicegate", judged)
+        if "error" in event:
+            voices.say("gate", f"{event['error']['code']}: {event['error']['message']}")
         for choice in event.get("choices", []):
             delta = choice["delta"]
             voices.say("thinks", delta.get("reasoning_content") or "")
