@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from classifiers.registry import Registry
-from policies.bind import bind
+from policies.bind import Builder, bind
 from policies.policy import Policy
 from proxy import moderations
 from proxy.chat import ROUTE, Chat
@@ -45,13 +45,17 @@ def create(
     upstream: Upstream,
     *,
     registry: Registry | None = None,
+    builder: Builder | None = None,
     audit: Audit | None = None,
     metrics: Metrics | None = None,
 ) -> FastAPI:
-    """An application. Builds the policy's classifiers now, so that a missing package or model stops the start."""
+    """An application. Builds the policy's classifiers now, so that a missing package or model stops the start.
+
+    `builder` is the one the policy was loaded with, if its classifiers are to be used again.
+    """
     metrics = metrics or Metrics()
     metrics.policy(policy)
-    classifiers = bind(policy, registry or Registry())
+    classifiers = bind(policy, registry or Registry(), builder)
     audit = audit or Audit(sink(settings.audit, fsync=settings.audit_fsync))
     house = House(settings, policy, classifiers, Guard(policy, classifiers), upstream, audit, metrics)
 

@@ -15,6 +15,7 @@ from proxy.cli.paint import console, painted
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from policies.bind import Builder
     from policies.policy import Policy
     from proxy.settings import Settings
 
@@ -58,16 +59,17 @@ def demo(
         settings = Settings(
             policy=policy or str(POLICY), port=0 if show else _port(port), audit=audit, log_level=level, drain_seconds=1
         )
-        chosen = serve.policy_of(settings)
+        builder = serve.builder_of()
+        chosen = serve.policy_of(settings, builder)
         if show:
             from proxy.cli.tour import play
 
-            play(settings, house(settings, chosen))
+            play(settings, house(settings, chosen, builder))
         else:
-            _serve(settings, chosen)
+            _serve(settings, chosen, builder)
 
 
-def house(settings: Settings, policy: Policy) -> FastAPI:
+def house(settings: Settings, policy: Policy, builder: Builder) -> FastAPI:
     """The same application as `serve` builds, in front of the embedded model."""
     from proxy.app import create
     from proxy.records.audit import Audit, sink
@@ -76,7 +78,7 @@ def house(settings: Settings, policy: Policy) -> FastAPI:
     from proxy.upstream.script import load_script
 
     configure(settings.log_level, settings.log_format)
-    return create(settings, policy, Rehearsal(load_script("tour")), audit=Audit(sink(settings.audit)))
+    return create(settings, policy, Rehearsal(load_script("tour")), builder=builder, audit=Audit(sink(settings.audit)))
 
 
 def _port(asked: int | None) -> int:
@@ -89,10 +91,10 @@ def _port(asked: int | None) -> int:
     return USUAL_PORT
 
 
-def _serve(settings: Settings, policy: Policy) -> None:
+def _serve(settings: Settings, policy: Policy, builder: Builder) -> None:
     with serve.listen(settings) as listening:
         where = serve.address(settings, listening)
-        app = house(settings, policy)
+        app = house(settings, policy, builder)
         serve.announce(settings, policy, where)
         _examples(f"{where}/v1")
         serve.serve_one(app, settings, listening)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from policies.bind import Builder
     from policies.policy import Policy
     from proxy.settings import Settings
     from proxy.upstream.vllm import UpstreamSettings
@@ -69,7 +70,8 @@ def serve(
     chosen = _settings({**_pairs(more or []), **{name: value for name, value in flags.items() if value is not None}}, settings)
     if not chosen.upstream:
         _refuse([NO_UPSTREAM])
-    run(chosen, policy_of(chosen))
+    builder = builder_of()
+    run(chosen, policy_of(chosen, builder), builder)
 
 
 NO_UPSTREAM = "--upstream is missing: say where the model server is, like http://127.0.0.1:8000/v1 (without one: sluicegate demo)"
@@ -94,21 +96,28 @@ def _settings(flags: Mapping[str, Any], file: Path | None) -> Settings:
         _refuse(error.mistakes)
 
 
-def policy_of(settings: Settings) -> Policy:
-    """The policy in force. Tells every mistake and leaves with exit code 2 where it does not load."""
+def builder_of() -> Builder:
+    """What builds classifiers: those that a policy was checked with judge afterwards."""
     from classifiers.registry import Registry
+    from policies.bind import Builder
+
+    return Builder(Registry())
+
+
+def policy_of(settings: Settings, builder: Builder) -> Policy:
+    """The policy in force. Tells every mistake and leaves with exit code 2 where it does not load."""
     from policies.load import chosen, load_all
     from policies.mistakes import LoadError
 
     try:
-        return chosen(load_all(settings.policy, Registry()), settings.policy_name)
+        return chosen(load_all(settings.policy, builder.registry, builder), settings.policy_name)
     except LoadError as error:
         _refuse([str(mistake) for mistake in error.mistakes])
     except KeyError as error:
         _refuse([f"policy_name: {error.args[0]}"])
 
 
-def house(settings: Settings, policy: Policy | None = None) -> FastAPI:
+def house(settings: Settings, policy: Policy | None = None, builder: Builder | None = None) -> FastAPI:
     """The application of one worker process, wired to the model server. Raises `AuditError` where the audit cannot be written."""
     from proxy.app import create
     from proxy.records.audit import Audit, sink
@@ -120,7 +129,8 @@ def house(settings: Settings, policy: Policy | None = None) -> FastAPI:
     metrics = Metrics()
     upstream = VLLM(_upstream(settings), metrics.unknown_response_field)
     audit = Audit(sink(settings.audit, fsync=settings.audit_fsync))
-    app = create(settings, policy or policy_of(settings), upstream, audit=audit, metrics=metrics)
+    builder = builder or builder_of()
+    app = create(settings, policy or policy_of(settings, builder), upstream, builder=builder, audit=audit, metrics=metrics)
     _quiet_collector()
     return app
 
@@ -153,7 +163,7 @@ def _upstream(settings: Settings) -> UpstreamSettings:
     )
 
 
-def run(settings: Settings, policy: Policy) -> None:
+def run(settings: Settings, policy: Policy, builder: Builder) -> None:
     """Listens and serves until a signal comes; running exchanges get `drain_seconds` then."""
     from proxy.records.audit import AuditError, sink
 
@@ -167,7 +177,7 @@ def run(settings: Settings, policy: Policy) -> None:
         if settings.workers > 1:
             _many(settings, listening)
         else:
-            serve_one(house(settings, policy), settings, listening)
+            serve_one(house(settings, policy, builder), settings, listening)
 
 
 def listen(settings: Settings) -> socket.socket:
