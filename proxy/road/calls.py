@@ -115,6 +115,8 @@ class Calls:
 
     async def _judge_written(self, text: str) -> str | None:
         """As written: for shapes that span keys and values. A mask must leave valid JSON behind."""
+        if not await self._passes_decoded(text):
+            return None
         masked = await self._through(text)
         if masked is None or masked == text:
             return masked
@@ -126,16 +128,19 @@ class Calls:
         return masked
 
     async def _judge_broken(self, written: str) -> str | None:
-        """Arguments that are no JSON (R1 writes such): as written, and with escapes decoded. What shows only then is refused."""
-        decoded = _ESCAPE.sub(_unescape, written)
-        if decoded != written:
-            text = await self._through(decoded)
-            if text is None:
-                return None
-            if text != decoded:
-                self._refuse("unmaskable")
-                return None
-        return await self._through(written)
+        """Arguments that are no JSON (R1 writes such): as written, and with escapes decoded."""
+        return await self._through(written) if await self._passes_decoded(written) else None
+
+    async def _passes_decoded(self, written: str) -> bool:
+        """With escapes decoded where they stand, for what no parsed value holds: a key that comes twice, JSON that is none.
+        What shows only then cannot be masked and is refused."""
+        decoded = _decoded(written)
+        if decoded == written:
+            return True
+        text = await self._through(decoded)
+        if text is not None and text != decoded:
+            self._refuse("unmaskable")
+        return text == decoded
 
     async def _through(self, text: str) -> str | None:
         plan = self._plan
@@ -147,6 +152,13 @@ class Calls:
         pieces = await lane.whole(text)
         self.blocked = self.blocked or lane.blocked
         return None if lane.blocked or lane.withheld else "".join(pieces)
+
+
+def _decoded(written: str) -> str:
+    if "\\" not in written:
+        return written
+    text = _ESCAPE.sub(_unescape, written)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")  # pairs become one character, halves none
 
 
 def _unescape(found: re.Match[str]) -> str:
