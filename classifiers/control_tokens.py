@@ -30,8 +30,8 @@ _OPEN: Final = "[<⟨〈❮❬ᐸ˂≺]"
 _CLOSE: Final = "[>⟩〉❯❭ᐳ˃≻]"
 _BAR: Final = "[|│┃∣❘⏐¦‖ǀ]{1,2}"
 _SLASH: Final = "[/⁄∕╱⧸]"
-_BLANK: Final = r"[\s\x{2028}\x{2029}]{0,4}"
-_BLANKS: Final = r"[\s\x{2028}\x{2029}]{1,4}"
+_BLANK: Final = r"[\s\x{2028}\x{2029}▁_]{0,4}"
+_BLANKS: Final = r"[\s\x{2028}\x{2029}▁_]{1,4}"
 _GAP: Final = r"[\s\x{2028}\x{2029}▁_.\-]{0,3}"  # between the words of a name
 _SPACED_THINK: Final = r"[\s▁_]{0,2}".join("think")
 
@@ -40,7 +40,7 @@ _NAMES: Final = {
     ROLE: "User, Assistant, system, tool, developer, human, bot, im start, im sep, start header id, end header id",
     BOUNDARY: (
         "begin of sentence, end of sentence, pad, EOT, fim hole, fim begin, fim end, "
-        "endoftext, begin of text, end of text, eot id, eom id, im end, end of turn, finetune right pad id, "
+        "begin of text, end of text, eot id, eom id, im end, end of turn, finetune right pad id, "
         "fim prefix, fim middle, fim suffix, fim pad, repo name, file sep"
     ),
     TOOL: (

@@ -14,9 +14,12 @@ LOOKBACK: Final = SIGHT + LONGEST_UNIT
 
 
 class Bank(Protocol):
-    """Patterns that are searched for together, in one kind of view. `longest` is in characters of the view."""
+    """Patterns that are searched for together, in one kind of view."""
 
-    longest: int
+    @property
+    def longest(self) -> int:
+        """Most characters of the view that a match can have."""
+        ...
 
     def find(self, view: Folded, begin: int) -> Iterator[Hit]:
         """All hits that start at `begin` or later, an index of the original."""
