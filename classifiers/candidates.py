@@ -25,6 +25,8 @@ LONGEST_ATOM = 96
 """An atom longer than that is no number, address or wallet (the longest are bech32's, 90)."""
 LOCAL, DOMAIN = 128, 255
 """The most that is looked at on each side of an `@` (RFC 5321 allows 64 and 255)."""
+NEAR = 272
+"""A run or an address that may go on has something hot in the last so many characters."""
 LOOKBACK = SHORT + LONGEST_ATOM + CONTEXT + 32
 
 _CJK = (
@@ -32,12 +34,22 @@ _CJK = (
     r"\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff61-\uffdc"
 )
 _BLANKED = re.compile(f"[{_CJK}\U00020000-\U0003fffd]")
-_HOT = re.compile(r"[\d@＠﹫²³¹⁰⁴-⁹₀-₉①-⓿❶-➓]|&[#a-zA-Z]")
+_INVISIBLE = (
+    r"\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_DRAWN_OUT = re.compile(f"[{_INVISIBLE}]{{17,}}")
+_DIGITS = r"\d@＠﹫²³¹⁰⁴-⁹₀-₉①-⓿❶-➓"
+_HOT_ASCII = re.compile(r"[0-9@]|&[#a-zA-Z]")
+_HOT = re.compile(rf"[{_DIGITS}]|&[#a-zA-Z]")
+_NEAR_ASCII = re.compile(r"[0-9@&\x00-\x08\x0e-\x1f\x7f]")
+_NEAR = re.compile(f"[{_DIGITS}&{_INVISIBLE}]")
 _DIGIT = re.compile(r"[0-9]")
 _JOIN = r"[ \-.()/+–‐−]{1,3}"
 _GAP = re.compile(f"{_JOIN}(?:[A-Z]{{1,5}}{_JOIN}){{0,2}}")
 _LONGEST_GAP = 19
 _GROWING_GAP = re.compile(f"(?:{_JOIN}[A-Z]{{1,5}}){{0,2}}{_JOIN}")
+_HOT_ATOM = re.compile(r"(?<![\w:])(?:[^\W0-9]|:)*+[0-9][\w:]*+")  # possessive: each word is read once
 _ATOM_BACK = re.compile(r"[\w:]{0,97}")
 _ATOM = re.compile(r"[\w:]*")
 _LOCAL_BACK = re.compile(rf"[\w!#$%&'*+\-/=?^`{{|}}~.]{{0,{LOCAL}}}")
@@ -63,7 +75,12 @@ class Candidate:
 
 def hot(text: str, begin: int = 0) -> bool:
     """Whether anything from `begin` on may be part of personal data, in any disguise."""
-    return _HOT.search(text, begin) is not None
+    return (_HOT_ASCII if text.isascii() else _HOT).search(text, begin) is not None
+
+
+def unveil(text: str) -> str:
+    """The text with spaces in place of more than 16 invisible characters in a row, which are no disguise but a gap."""
+    return text if text.isascii() and text.isprintable() else _DRAWN_OUT.sub(lambda match: " " * len(match.group()), text)
 
 
 def blank(text: str) -> str:
@@ -83,7 +100,7 @@ def addresses(text: str, begin: int) -> Iterator[Candidate]:
 
 def numbers(text: str, begin: int) -> Iterator[Candidate]:
     """Candidates among runs of hot atoms which reach beyond `begin`. `text` is blanked."""
-    for run in runs(text, max(0, begin - SHORT - LONGEST_ATOM - _LONGEST_GAP)):
+    for run in runs(text, max(0, begin - LOOKBACK)):
         if run[-1][1] <= begin:
             continue
         start, end = _signs(text, run[0][0]), run[-1][1]
@@ -109,39 +126,37 @@ def runs(text: str, begin: int) -> Iterator[list[tuple[int, int]]]:
 
 
 def cold_tail(text: str) -> int | None:
-    """`settled` for the usual text, at a fraction of its cost: plain ASCII that ends in nothing like a number or an address.
+    """`settled` for the usual text, at a fraction of its cost: short of its last word, as nothing near its end is hot.
 
-    None where one has to look closer.
+    None where one has to look closer: at what is hot, and at what may be drawn out by invisible characters.
     """
-    tail = text[-(DOMAIN + 2) :]
-    if (
-        not tail.isascii()
-        or "@" in tail
-        or "&" in tail
-        or _DIGIT.search(tail, max(0, len(tail) - LONGEST_ATOM - _LONGEST_GAP - 1))
-    ):
+    if (_NEAR_ASCII if text.isascii() else _NEAR).search(text, max(0, len(text) - NEAR)):
         return None
-    if tail[-1:].isspace():
-        return len(text)
-    word, atom = _back(_WORD_BACK, text, len(text)), _back(_ATOM_BACK, text, len(text))
-    safe = len(text) - word
-    return min(safe, _signs(text, len(text) - atom)) if atom <= LONGEST_ATOM else safe
+    return len(text) if text[-1:].isspace() else _word(text)
 
 
 def settled(text: str) -> int:
     """How much of a blanked text is settled although more will follow: short of the last word and of a run that may go on."""
-    word = len(text) - _back(_WORD_BACK, text, len(text))
     atom = len(text) - _back(_ATOM_BACK, text, len(text))
-    safe = min(word, _address_settled(text))
+    safe = min(_word(text), _address_settled(text))
     if len(text) - atom <= LONGEST_ATOM:
         safe = min(safe, _signs(text, atom))
     return min(safe, _run_settled(text))
 
 
+def _word(text: str) -> int:
+    """Where the last word begins, with the signs before it; of a very long word where its end begins."""
+    return _signs(text, len(text) - _back(_WORD_BACK, text, len(text)))
+
+
 def _run_settled(text: str) -> int:
     """Where the run at the end of the text begins, or its first atom that can still change."""
-    last = next(iter(deque(runs(text, max(0, len(text) - 2 * LOOKBACK)), maxlen=1)), None)
-    if not last or not _may_go_on(text, last):
+    digit = _DIGIT.search(text[-NEAR:][::-1])
+    end = _end(_ATOM, text, len(text) - digit.start() - 1) if digit else -1
+    if end < 0 or not _may_go_on(text, [(end, end)]):
+        return len(text)
+    last = next(iter(deque(runs(text, max(0, len(text) - LOOKBACK - _LONGEST_GAP)), maxlen=1)), None)
+    if not last or not _may_go_on(text, last):  # what looked like an atom was too long for one
         return len(text)
     if last[-1][1] == len(text):  # it grows, and may grow too long to count
         last = last[:-1] or last
@@ -177,13 +192,11 @@ def _candidate(text: str, start: int, until: int, end: int) -> Candidate:
 
 
 def _hot_atoms(text: str, begin: int) -> Iterator[tuple[int, int]]:
-    at = begin
-    while digit := _DIGIT.search(text, at):
-        place = digit.start()
-        before = _back(_ATOM_BACK, text, place)
-        at = _end(_ATOM, text, place)
-        if before <= LONGEST_ATOM and at - place + before <= LONGEST_ATOM:
-            yield place - before, at
+    """The hot atoms that start at `begin` or later and are not too long to count."""
+    for match in _HOT_ATOM.finditer(text, begin):
+        start, end = match.span()
+        if end - start <= LONGEST_ATOM:
+            yield start, end
 
 
 def _signs(text: str, start: int) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from classifiers.candidates import LOOKBACK, Candidate, addresses, blank, cold_tail, hot, numbers, settled
+from classifiers.candidates import LOOKBACK, Candidate, addresses, blank, cold_tail, hot, numbers, settled, unveil
 from classifiers.finding import Context, Finding, Findings, Passage, Unit, Unjudged
 from classifiers.fold import Folded, fold, fold_safe
 from classifiers.registry import MissingPackageError, Options, classifier
@@ -100,13 +100,9 @@ class Pii:
         cold = cold_tail(text)
         if cold is not None:
             return cold
-        safe = fold_safe(text)
-        tail = max(0, len(text) - 2 * LOOKBACK)
-        if not hot(text, tail):
-            return min(safe, tail + settled(blank(text[tail:])))
         seen = _fold(text)
         index = settled(blank(seen.text))
-        return min(safe, index if seen.plain else seen.starts[index] if index < len(seen.text) else len(text))
+        return min(fold_safe(text), index if seen.plain else seen.starts[index] if index < len(seen.text) else len(text))
 
     async def __call__(self, passages: Sequence[Passage], context: Context) -> Sequence[Findings | Unjudged]:
         return [await self._passage(passage) if hot(passage.text, passage.begin) else () for passage in passages]
@@ -119,8 +115,10 @@ class Pii:
         seen = _fold(passage.text)
         view = blank(seen.text)
         begin = seen.index(passage.begin)
-        end = len(view) if passage.final else settled(view)  # what may still change is judged when it no longer can
-        wanted = [each for each in (*addresses(view, begin), *numbers(view, begin)) if each.start < end]
+        wanted = [*addresses(view, begin), *numbers(view, begin)]
+        if wanted and not passage.final:  # what may still change is judged when it no longer can
+            end = settled(view)
+            wanted = [each for each in wanted if each.start < end]
         stop = threading.Event()
         if sum(len(each.slice) for each in wanted) <= INLINE:
             return self._judge(wanted, seen, begin, stop)
@@ -187,4 +185,4 @@ def _placed(each: Finding, seen: Folded) -> Finding:
 
 
 def _fold(text: str) -> Folded:
-    return fold(text, case=False, look_alikes=False, marks=False)
+    return fold(unveil(text), case=False, look_alikes=False, marks=False)

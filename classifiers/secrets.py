@@ -89,9 +89,8 @@ class Look:
         """The secret that starts with the text and reaches over its first `begin` characters, if there is one."""
         match = self._head.match(data, 0)
         hit = self._hit(seen, data, match) if match else None
-        if hit is None or hit.end <= seen.index(begin) or not (self._end or seen.span(0, hit.end)[1] >= HOLD):
-            return None
-        return hit
+        end = seen.span(0, hit.end)[1] if hit else 0
+        return hit if end > begin and (self._end or end >= HOLD) else None
 
     def _hit(self, seen: Folded, data: bytes, match: re2._Match) -> Hit | None:
         start, decided = match.span()
@@ -220,7 +219,9 @@ def _bytes(text: str) -> bytes:
     """One byte per character, so that offsets stay: what is not ASCII cannot be part of a secret's form."""
     if text.isascii():
         return text.encode()
-    return text.translate(CHINESE).encode("ascii", "replace")
+    if "密" in text or "口" in text:
+        text = text.translate(CHINESE)
+    return text.encode("ascii", "replace")
 
 
 def _options(*, longest: bool = False) -> re2.Options:

@@ -79,6 +79,13 @@ def test_disguise_does_not_help(value: str) -> None:
         assert [text[f.start : f.end] for f in look(PII, text)] == [disguised]
 
 
+def test_invisible_characters_do_not_get_an_address_out_in_pieces() -> None:
+    text = "to " + ("\u200b" * 16).join("jane.doe@example.com") + " now"
+    for step in (1, 7, 50):
+        found, _ = in_pieces(PII, [text[i : i + step] for i in range(0, len(text), step)])
+        assert found == whole(PII, text) == [("email_address", 3, len(text) - 4, 1.0)]
+
+
 def test_words_before_raise_the_score() -> None:
     scores = [
         look(PII, text)[0].score for text in ("a 2125550123 b", "my phone: 2125550123", "我的电话是2125550123", "+12125550123")
@@ -108,7 +115,7 @@ def test_only_a_live_beginning_is_held(text: str, held: str) -> None:
 PARTS = [
     *(value for _, value, _ in KNOWN), *("call ", "phone", " ", " ", "-", ".", "+", "(", ")", "@", ":", "/", "1", "23", "4567"),
     *("GB29", "NWBK", "AND", "a", "x" * 150, "9" * 100, "1 " * 90, "555-123-4567 " * 15, "a-" * 90, "请", "，", "\u200b"),
-    *("&#64;", "&", "４１", ",", '"', "\n", ".com", "jane", "_", "  "),
+    *("\u200b" * 12, "\x01", "&#64;", "&", "４１", ",", '"', "\n", ".com", "jane", "_", "  "),
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PARTS) | st.text(max_size=4), max_size=9).map("".join)
 
@@ -120,7 +127,7 @@ texts = st.lists(st.sampled_from(PARTS) | st.text(max_size=4), max_size=9).map("
 def test_the_cut_changes_nothing(text: str, places: list[int], lag: int) -> None:
     found, held = in_pieces(PII, cut(text, places), lag)
     assert found == whole(PII, text)
-    assert held <= 3 * (SHORT + WINDOW) + 10 * text.count("\u200b") + 10 * text.count("&")
+    assert held <= 3 * (SHORT + WINDOW) + 17 * text.count("\u200b") + 17 * text.count("\x01") + 10 * text.count("&")
 
 
 @given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=5).map("".join), st.integers(1, 5))
