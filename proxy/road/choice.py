@@ -17,6 +17,7 @@ from proxy.road.guard import Guard
 from proxy.road.lane import Blocked, Lane
 from proxy.road.splitter import Piece, Reopened, Splitter, Thinking
 from proxy.road.stops import Stops
+from proxy.road.tally import Tally
 from proxy.upstream.protocol import Chunk, FinishReason
 from proxy.wire.render import Out
 
@@ -52,8 +53,7 @@ class Choice:
         self._stops = Stops(plan.stops) if plan.stops else None
         self._calls = Calls(plan)
         self.pieces = {Channel.REASONING: 0, Channel.ANSWER: 0}  # of the server's text, about one a token
-        self._tokens = 0  # of the answer
-        self._thought_tokens = 0  # the server's count when the last thought came
+        self._tally = Tally()
         self._logprobs: deque[tuple[str, Sequence[Mapping[str, Any]]]] = deque()
         self._since: dict[Channel, float] = {}
         self._thinking_since = 0.0
@@ -89,16 +89,15 @@ class Choice:
             if self.ended:
                 return
             self.pieces[piece.channel] += not piece.again
+            self._tally.add(piece.channel, chunk.usage.completion if chunk.usage and piece is pieces[-1] else None)
             if piece.channel is Channel.ANSWER:
                 await self._answer(piece.text, chunk)
             else:
-                self._thought_tokens = chunk.usage.completion if chunk.usage else self._thought_tokens
                 self._thinking_since = self._thinking_since or time.perf_counter()
                 self._waiting.append(piece.text)
 
     async def _answer(self, text: str, chunk: Chunk) -> None:
-        self._tokens = chunk.usage.completion - self._thought_tokens if chunk.usage else self._tokens + 1
-        if self._plan.limit is not None and self._tokens > self._plan.limit:
+        if self._plan.limit is not None and self._tally.answer > self._plan.limit:
             await self._cut("length")
             return
         if self._plan.logprobs and chunk.logprobs:
