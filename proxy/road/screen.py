@@ -22,6 +22,7 @@ from proxy.wire.leaves import Leaf
 
 SLICE = 16_384
 """Characters judged at a stretch; between two stretches other exchanges get their turn."""
+INSTRUCTIONS = ("system", "developer")
 PER_TEXT = 256
 """What looking at one text costs besides its length, in characters."""
 
@@ -57,17 +58,15 @@ class Screen:
             if leaf.message in hits:
                 continue
             blocked = await seams.within(leaf) or await self._judge(leaf, request.context, screened)
-            if blocked and self._may_drop(blocked, leaf, first, current):
+            if blocked and first <= leaf.message < current and self._may_drop(blocked, request.roles[leaf.message]):
                 hits.add(leaf.message)
             elif blocked:
                 screened.blocked = blocked
                 return screened
-        screened.redacted += seams.masked
-        screened.blocked = await seams.between(
-            [leaf for leaf in request.leaves if leaf.key == "content" and leaf.box is not None]
-        )
-        if hits and screened.blocked is None:
+        if hits:
             _drop_turns(request, hits, screened)
+        screened.blocked = await seams.between(_in_the_order_sent(request, screened))
+        screened.redacted += seams.masked
         return screened
 
     async def look(self, text: str, channel: Channel = Channel.PROMPT) -> Blocked | None:
@@ -93,9 +92,10 @@ class Screen:
                 return Blocked("", "")  # a name of a tool, a key of a schema: what cannot be masked cannot go on
         return lane.blocked
 
-    def _may_drop(self, blocked: Blocked, leaf: Leaf, first: int, current: int) -> bool:
+    def _may_drop(self, blocked: Blocked, role: str) -> bool:
+        """Whether the turn may be dropped instead. Instructions are no turn: they are sent whatever becomes of those around."""
         rule = self._rules.get(blocked.rule)
-        return rule is not None and rule.on_history == "drop" and first <= leaf.message < current
+        return rule is not None and rule.on_history == "drop" and role not in INSTRUCTIONS
 
 
 async def _through(lane: Lane, text: str) -> str:
@@ -120,6 +120,13 @@ def _turns(roles: tuple[str, ...]) -> tuple[int, int]:
     return first, current
 
 
+def _in_the_order_sent(request: ChatRequest, screened: Screened) -> list[Leaf]:
+    """The texts of the messages that will stand side by side: instructions first, without those that were dropped."""
+    gone = set(screened.dropped)
+    leaves = [leaf for leaf in request.leaves if leaf.key == "content" and leaf.box is not None and leaf.message not in gone]
+    return sorted(leaves, key=lambda leaf: (request.roles[leaf.message] not in INSTRUCTIONS, leaf.message))
+
+
 def _drop_turns(request: ChatRequest, hits: set[int], screened: Screened) -> None:
     """Takes the turns of these messages out of the body: the user's messages and everything up to the next ones."""
     gone: set[int] = set()
@@ -132,7 +139,7 @@ def _drop_turns(request: ChatRequest, hits: set[int], screened: Screened) -> Non
             end += 1
         while request.roles[end] != "user":
             end += 1
-        gone |= {at for at in range(start, end) if request.roles[at] not in ("system", "developer")}
+        gone |= {at for at in range(start, end) if request.roles[at] not in INSTRUCTIONS}
     kept = [(at, sent) for at, sent in zip(request.indices, request.body["messages"], strict=True) if at not in gone]
     request.indices = [at for at, _ in kept]
     request.body["messages"] = [sent for _, sent in kept]

@@ -11,6 +11,40 @@ from classifiers.finding import Channel
 DEEPEST = 48
 """Levels of nesting in a schema. Real ones have under ten."""
 
+KEYWORDS = frozenset(
+    {
+        "type",
+        "properties",
+        "items",
+        "description",
+        "title",
+        "enum",
+        "const",
+        "default",
+        "examples",
+        "required",
+        "anyOf",
+        "allOf",
+        "oneOf",
+        "not",
+        "additionalProperties",
+        "$defs",
+        "definitions",
+        "$ref",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "if",
+        "then",
+        "else",
+        "dependentSchemas",
+        "patternProperties",
+        "prefixItems",
+    }
+)
+"""Words of JSON schema. Other keys are the caller's own text, and places stand in records: there they are a star."""
+
 
 @dataclass(slots=True)
 class Leaf:
@@ -51,4 +85,5 @@ def words(place: str, box: Any, key: str | int, channel: Channel, depth: int = 0
     elif isinstance(value, dict):
         for name in value:
             yield Leaf(f"{place} (a key)", channel, -1, name, sent=True)
-            yield from words(f"{place}.{name[:64]}", value, name, channel, depth + 1)
+            known = name if name in KEYWORDS else "*"
+            yield from words(f"{place}.{known}", value, name, channel, depth + 1)
