@@ -63,6 +63,9 @@ class Search:
 
     def find(self, text: str, begin: int) -> list[Hit]:
         """All hits starting at `begin` or later: each stretch once per pattern, in order."""
+        cut = begin - LOOKBACK
+        if cut > 0:  # what lies further back has no bearing, but would have to be folded
+            return [(number, start + cut, end + cut) for number, start, end in self.find(text[cut:], begin - cut)]
         seats, plain = self._looking(text)
         views: dict[Folding | None, Folded] = {}
         hits: list[Hit] = []
