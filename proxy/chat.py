@@ -186,7 +186,8 @@ class Answering:
         reply = Reply(self._house.upstream, self._ask(), self._request.choices, plan, self._stream or self._whole)
         async for _ in reply.run():
             if self._stream is not None and (data := self._stream.take()):
-                await self._line.start(200, self._stream_headers())
+                if not self._line.started:
+                    await self._line.start(200, self._stream_headers())
                 if self._exchange.client_first is None and self._stream.spoken:
                     self._exchange.client_first = time.perf_counter() - self._exchange.started
                 await self._line.write(data)
