@@ -14,10 +14,12 @@ SECONDS = 60.0
 
 
 async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
-    """The whole body. Raises `ApiError` 413 or 408, or `ClientLeftError`."""
+    """The whole body. Raises `ApiError` 413, 415 or 408, or `ClientLeftError`."""
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > most):
             raise _too_large(most)
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise ApiError(415, "Compressed bodies are not taken; send the JSON as it is.", code="unsupported_encoding")
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")

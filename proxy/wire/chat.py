@@ -18,6 +18,7 @@ from proxy.wire.leaves import Leaf, words
 MOST_TEXTS = 50_000
 """Texts in one request, strings inside schemas counted: more than any client sends, few enough to judge."""
 MOST_STOPS, MOST_STOP_CHARS = 16, 256
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 _OLD_THOUGHT = re.compile(r"\s{0,64}<think>(.*?)</think>\s{0,8}", re.DOTALL)
 
@@ -74,7 +75,7 @@ def parse(raw: bytes, policy: Policy, most_messages: int) -> ChatRequest:
         raise ApiError(400, f"At most {most_messages} messages are taken.", param="messages", code="too_many_messages")
     dropped = _unknown(body)
     if policy.strict and dropped:
-        name = dropped[0]
+        name = dropped[0][:80]
         raise ApiError(
             400, f"The parameter '{name}' is not allowed by this server's policy.", param=name, code="unknown_parameter"
         )
@@ -334,7 +335,10 @@ def _refusal(error: ValidationError) -> ApiError:
         kind = str(part["input"])[:40] if re.fullmatch(r"[a-z_]{1,40}", str(part["input"])) else "unknown"
         message = f"Content parts of type '{kind}' cannot be judged and are refused; only text is taken."
         return ApiError(400, message, param=_path(part["loc"][:-1]), code="unsupported_content")
-    return ApiError(400, f"{param}: {mistake['msg']}", param=param, code="invalid_value")
+    said = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"].startswith("union_tag"):
+        param, said = f"{param}.role", f"Input should be one of {', '.join(ROLES)}"
+    return ApiError(400, f"{param}: {said}", param=param, code="invalid_value")
 
 
 def _path(loc: Sequence[int | str]) -> str:
@@ -345,7 +349,7 @@ def _path(loc: Sequence[int | str]) -> str:
             path += f"[{step}]"
             continue
         role = at == 2 and loc[0] == "messages"
-        kind_of_part = step in ("text", "refusal") and at > 1 and isinstance(loc[at - 1], int) and loc[at + 1 :] != ()
+        kind_of_part = step in ("text", "refusal") and at > 1 and isinstance(loc[at - 1], int)
         if not (role or kind_of_part or _UNION.fullmatch(step)):
             path += f".{step}" if path else step
     return path or "body"

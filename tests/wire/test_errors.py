@@ -208,10 +208,10 @@ def test_what_was_good_before_the_break_has_arrived(sdk: openai.OpenAI, proxy: S
     client = sdk.with_options(base_url=proxy.url)
     messages: Any = [{"role": "user", "content": "breaks by error_event."}]
     said = ""
-    with client.chat.completions.create(model="m", messages=messages, stream=True) as stream:
-        with pytest.raises(openai.APIError):  # noqa: PT012  # what came before it is the point
-            for chunk in stream:
-                said += chunk.choices[0].delta.content or ""
+    stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+    with pytest.raises(openai.APIError):  # noqa: PT012  # what came before it is the point
+        for chunk in stream:
+            said += chunk.choices[0].delta.content or ""
     assert said.startswith("one two")
 
 
