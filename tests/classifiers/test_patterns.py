@@ -138,6 +138,16 @@ def test_one_character_at_a_time() -> None:
     assert found == whole(classifier, text)
 
 
+@pytest.mark.parametrize("neighbour", ["q", "&#113;", "&#0000000000000000000000000113", ".", "\n"])
+def test_as_much_context_is_kept_as_bears_on_what_follows(neighbour: str) -> None:
+    classifier = patterns(words=["ab"], expressions=[r"\bcd", r"\Bcd", "(?m)^cd"])
+    for between in (0, 3, 29, 30, 31, 32, 33, 70):
+        for word in ("ab", "cd"):
+            text = f"x {neighbour}" + "\u200b" * between + f"{word} y"
+            for place in range(len(text)):
+                assert piece_by_piece(classifier, cut(text, [place])) == whole(classifier, text), (between, word, place)
+
+
 # What is found.
 
 
