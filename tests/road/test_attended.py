@@ -31,8 +31,7 @@ def test_work_of_a_client_who_stays() -> None:
         client = Client(messages=3)
         async with attended(client.receive):
             await asyncio.sleep(0)
-            result = "done"
-        return result
+            return "done"
 
     assert asyncio.run(go()) == "done"
 
