@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import timeit
 from collections.abc import Iterator
 from pathlib import Path
@@ -287,10 +288,12 @@ def test_the_registry_builds_it() -> None:
 
 def test_time_is_linear_on_hostile_text() -> None:
     def seconds(text: str) -> float:
-        return min(timeit.repeat(lambda: judged(DELIMITERS, Passage(Channel.PROMPT, text)), number=1, repeat=3))
+        return min(
+            timeit.repeat(lambda: judged(DELIMITERS, Passage(Channel.PROMPT, text)), number=1, repeat=3, timer=time.process_time)
+        )
 
     for piece in ("<", "< ", "<|", "<th", "&lt;", "\\u003c", "<think>", "<｜", "\u200b<", "[file "):
-        assert seconds(piece * 20_000) < 40 * max(seconds(piece * 2_000), 1e-4), piece
+        assert seconds(piece * 20_000) < 60 * max(seconds(piece * 2_000), 1e-4), piece
 
 
 def _replies(name: str) -> Iterator[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import timeit
 import unicodedata
 
@@ -166,7 +167,7 @@ def test_folding_is_linear_on_hostile_text() -> None:
     fold_all = folding(True, True, True, True, True, True, True)
 
     def seconds(text: str) -> float:
-        return min(timeit.repeat(lambda: len(fold_all(text).starts), number=1, repeat=3))
+        return min(timeit.repeat(lambda: len(fold_all(text).starts), number=1, repeat=3, timer=time.process_time))
 
     for piece in ("&", "&#", "&a", "\\u", "e\u0301", "&#1", "\u200b"):
-        assert seconds(piece * 40_000) < 40 * max(seconds(piece * 4_000), 1e-4)
+        assert seconds(piece * 40_000) < 60 * max(seconds(piece * 4_000), 1e-4)

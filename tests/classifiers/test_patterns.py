@@ -260,7 +260,8 @@ def test_text_is_held_from_a_live_start_and_no_further(text: str, settled: int) 
 
 
 def seconds(call: Any, number: int) -> float:
-    return min(timeit.repeat(call, number=number, repeat=5)) / number
+    """Of this process, so that a busy machine does not count."""
+    return min(timeit.repeat(call, number=number, repeat=5, timer=time.process_time)) / number
 
 
 def test_thousands_of_patterns_are_built_and_searched_in_time() -> None:
@@ -268,9 +269,9 @@ def test_thousands_of_patterns_are_built_and_searched_in_time() -> None:
     draw = random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
     many = ["".join(draw.choices(letters, k=draw.randint(5, 12))) for _ in range(5000)]
-    began = time.perf_counter()
+    began = time.process_time()
     patterns(words=many)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     tails = (r"\d+", r"\w{2,8}\s+x", r".{0,20}z", r"[a-f]+-[0-9]{3}")
     classifier = patterns(words=many, expressions=[rf"\b{word[:4]}{draw.choice(tails)}\b" for word in many[:300]])
     text = "The quick brown fox jumps over the lazy dog and then some more text that is plain ascii, 100 chars!!"
@@ -292,4 +293,4 @@ def test_time_is_linear_on_hostile_text(piece: str) -> None:
     def search(times: int) -> float:
         return seconds(lambda: whole(classifier, piece * times), 1)
 
-    assert search(8000) < 40 * max(search(800), 1e-4)
+    assert search(8000) < 60 * max(search(800), 1e-4)  # a hundred times were quadratic
