@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 from proxy.errors import ApiError
 from proxy.road.attended import ClientLeftError
@@ -16,27 +16,22 @@ SECONDS = 60.0
 async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
     """The whole body. Raises `ApiError` 413, 415 or 408, or `ClientLeftError`."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > most):
+        if name == b"content-length" and not (value.isdigit() and len(value) < 20 and int(value) <= most):
             raise _too_large(most)
         if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             raise ApiError(415, "Compressed bodies are not taken; send the JSON as it is.", code="unsupported_encoding")
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > most:
-            raise _too_large(most)
-        return body
     try:
         async with asyncio.timeout(SECONDS):
-            return await _rest(message, receive, most)
+            return await _read(receive, most)
     except TimeoutError:
         raise ApiError(408, "The body did not arrive in time.", code="request_timeout", headers={"connection": "close"}) from None
 
 
-async def _rest(message: Message, receive: Receive, most: int) -> bytes:
+async def _read(receive: Receive, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientLeftError
         part: bytes = message.get("body", b"")
@@ -46,7 +41,6 @@ async def _rest(message: Message, receive: Receive, most: int) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
-        message = await receive()
 
 
 def _too_large(most: int) -> ApiError:
