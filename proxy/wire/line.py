@@ -43,10 +43,11 @@ class Line:
         self._timer = asyncio.get_running_loop().call_later(every, self._tick, every, headers)
 
     async def _alive(self, headers: Callable[[], Mapping[str, str]]) -> None:
+        self._sending = self._last = time.monotonic()
         if not self.started:
             await self._begin(200, headers())
-        self._last = time.monotonic()
         await self._send({"type": "http.response.body", "body": COMMENT, "more_body": True})
+        self._sending = None
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """The headers, unless they are out."""
