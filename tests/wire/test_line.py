@@ -25,8 +25,10 @@ class Client:
         self.reads = asyncio.Event()
         self.reads.set()
         self.got = asyncio.Event()
+        self.called = asyncio.Event()
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
+        self.called.set()
         await self.reads.wait()
         self.messages.append(message)
         self.got.set()
@@ -147,8 +149,8 @@ def test_bytes_wait_for_a_sign_of_life_that_is_on_its_way() -> None:
         line.watch(lambda: HEADERS)
         await client.until(COMMENT)
         client.reads.clear()
-        while line._beat is None or line._beat.done():
-            await asyncio.sleep(SOON / 4)
+        client.called.clear()
+        await client.called.wait()
         writing = asyncio.create_task(line.write(b"data: x\n\n", more=False))
         await asyncio.sleep(0)
         assert not writing.done()
