@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from classifiers.finding import Channel, Context, Turn
+from classifiers.finding import Channel, Context
 from policies.policy import Policy
 from proxy.errors import ApiError
 from proxy.wire import request as wire
 from proxy.wire.leaves import Leaf, words
+from proxy.wire.messages import Messages
+from proxy.wire.refusal import refusal
 
 MOST_TEXTS = 50_000
 """Texts in one request, strings inside schemas counted: more than any client sends, few enough to judge."""
 MOST_STOPS, MOST_STOP_CHARS = 16, 256
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-
-_OLD_THOUGHT = re.compile(r"\s{0,64}<think>(.*?)</think>\s{0,8}", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -68,7 +66,7 @@ def parse(raw: bytes, policy: Policy, most_messages: int) -> ChatRequest:
     try:
         body = wire.ChatBody.model_validate_json(raw)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal(error) from None
     except ValueError:  # pydantic's JSON parser on lone surrogates and the like
         raise ApiError(400, "The body is not valid JSON.", code="invalid_json") from None
     if len(body.messages) > most_messages:
@@ -87,7 +85,7 @@ def parse(raw: bytes, policy: Policy, most_messages: int) -> ChatRequest:
 
 
 def _build(body: wire.ChatBody, policy: Policy) -> ChatRequest:
-    messages = _Messages()
+    messages = Messages()
     for index, message in enumerate(body.messages):
         messages.add(index, message)
     sent: dict[str, Any] = {"model": body.model, "messages": messages.sent}
@@ -125,106 +123,6 @@ def _build(body: wire.ChatBody, policy: Policy) -> ChatRequest:
         indices=messages.indices,
         system=messages.system,
     )
-
-
-class _Messages:
-    """Our own list of messages, built one by one.
-
-    System and developer messages become one system message in front: R1's own template joins them there, the distilled models'
-    keeps only the last, and both drop the role `developer` without a word. Old reasoning is judged, and not sent: no template of
-    R1 shows it to the model.
-    """
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.leaves: list[Leaf] = []
-        self.turns: list[Turn] = []
-        self.prompt = ""
-        self.system: list[dict[str, Any]] = []
-        self.indices: list[int] = []
-
-    def add(
-        self, index: int, message: wire.Instruction | wire.User | wire.Assistant | wire.ToolResult | wire.FunctionResult
-    ) -> None:
-        place = f"messages[{index}]"
-        if isinstance(message, wire.Instruction):
-            self._instruct(index, place, message)
-            return
-        sent: dict[str, Any] = {"role": message.role}
-        channel = Channel.CONTEXT if message.role in ("tool", "function") else Channel.PROMPT
-        if message.content is not None:
-            text = self._content(place, channel, index, message.content, sent)
-            self.turns.append(Turn(message.role, text))
-            if message.role == "user":
-                self.prompt = text
-        if message.name:
-            sent["name"] = message.name
-            self.leaves.append(Leaf(f"{place}.name", channel, index, message.name, sent, "name"))
-        if isinstance(message, wire.Assistant):
-            self._assistant(index, place, message, sent)
-        elif isinstance(message, wire.ToolResult):
-            sent["tool_call_id"] = message.tool_call_id
-        elif isinstance(message, wire.FunctionResult):
-            # Servers know only tools. The call that this answers gets the same made-up id.
-            sent |= {"role": "tool", "tool_call_id": f"call_{message.name}"}
-        self.sent.append(sent)
-        self.indices.append(index)
-
-    def _content(self, place: str, channel: Channel, index: int, content: wire.Content, sent: dict[str, Any]) -> str:
-        seams: list[int] = []
-        if isinstance(content, str):
-            text = content
-        else:
-            parts = [part.text if isinstance(part, wire.TextPart) else part.refusal for part in content]
-            text = "\n".join(parts)  # as vLLM joins them
-            for part in parts[:-1]:
-                seams.append(len(part) + (seams[-1] + 1 if seams else 0))
-        sent["content"] = text
-        self.leaves.append(Leaf(f"{place}.content", channel, index, text, sent, "content", seams=tuple(seams)))
-        return text
-
-    def _instruct(self, index: int, place: str, message: wire.Instruction) -> None:
-        box: dict[str, Any] = {}
-        text = self._content(place, Channel.PROMPT, index, message.content, box)
-        self.turns.append(Turn("system", text))
-        if message.name:
-            self.leaves.append(Leaf(f"{place}.name", Channel.PROMPT, index, message.name))
-        self.system.append(box)
-
-    def _assistant(self, index: int, place: str, message: wire.Assistant, sent: dict[str, Any]) -> None:
-        for name in ("reasoning", "reasoning_content"):
-            if thought := getattr(message, name):
-                self.leaves.append(Leaf(f"{place}.{name}", Channel.PROMPT, index, thought))
-        self._inline_thought(index, place, sent)
-        if message.refusal:
-            if message.content is None:
-                sent["content"] = message.refusal
-                self.leaves.append(Leaf(f"{place}.refusal", Channel.PROMPT, index, message.refusal, sent, "content"))
-            else:
-                self.leaves.append(Leaf(f"{place}.refusal", Channel.PROMPT, index, message.refusal))
-        calls = list(message.tool_calls or ())
-        if message.function_call:
-            calls.append(wire.ToolCall(id=f"call_{message.function_call.name}", function=message.function_call))
-        if not calls:
-            sent.setdefault("content", "")  # None makes R1's template fail
-            return
-        sent["tool_calls"] = []
-        for at, call in enumerate(calls):
-            function = {"name": call.function.name, "arguments": call.function.arguments}
-            sent["tool_calls"].append({"id": call.id or f"call_{at}", "type": "function", "function": function})
-            where = f"{place}.tool_calls[{at}].function"
-            self.leaves.append(Leaf(f"{where}.name", Channel.PROMPT, index, call.function.name, None, "", sent=True))
-            self.leaves.append(Leaf(f"{where}.arguments", Channel.PROMPT, index, call.function.arguments, function, "arguments"))
-
-    def _inline_thought(self, index: int, place: str, sent: dict[str, Any]) -> None:
-        """Some clients send an old reply back with its thoughts in tags. They are old reasoning: judged, not sent."""
-        found = _OLD_THOUGHT.match(sent.get("content", ""))
-        if found is None:
-            return
-        leaf = next(leaf for leaf in reversed(self.leaves) if leaf.box is sent and leaf.key == "content")
-        self.leaves.append(Leaf(f"{place}.content (thoughts)", Channel.PROMPT, index, found.group(1)))
-        leaf.text = sent["content"] = leaf.text[found.end() :]
-        leaf.seams = tuple(seam - found.end() for seam in leaf.seams if seam > found.end())
 
 
 def _tools(body: wire.ChatBody, sent: dict[str, Any], leaves: list[Leaf]) -> frozenset[str]:
@@ -317,39 +215,3 @@ def _extra(model: BaseModel) -> Iterator[str]:
     for name, value in (model.model_extra or {}).items():
         if name not in wire.MESSAGE_QUIET and value not in (None, [], {}):
             yield name
-
-
-_UNION = re.compile(r"(?:list|literal)\[.*|[A-Z][A-Za-z]+|str", re.DOTALL)
-"""Names of union members that pydantic puts into a location."""
-
-
-def _refusal(error: ValidationError) -> ApiError:
-    """The first mistake, in the API's words. Never quotes the value: it may be long, or secret."""
-    mistakes = error.errors(include_url=False, include_input=True)
-    mistake = max(mistakes, key=lambda each: len(each["loc"])) if len(mistakes) > 1 else mistakes[0]
-    if mistake["type"] == "json_invalid":
-        return ApiError(400, "The body is not valid JSON.", code="invalid_json")
-    param = _path(mistake["loc"])
-    part = next((each for each in mistakes if each["loc"][-1:] == ("type",) and each["type"] == "literal_error"), None)
-    if part is not None and "content" in part["loc"]:
-        kind = str(part["input"])[:40] if re.fullmatch(r"[a-z_]{1,40}", str(part["input"])) else "unknown"
-        message = f"Content parts of type '{kind}' cannot be judged and are refused; only text is taken."
-        return ApiError(400, message, param=_path(part["loc"][:-1]), code="unsupported_content")
-    said = mistake["msg"].removeprefix("Value error, ")
-    if mistake["type"].startswith("union_tag"):
-        param, said = f"{param}.role", f"Input should be one of {', '.join(ROLES)}"
-    return ApiError(400, f"{param}: {said}", param=param, code="invalid_value")
-
-
-def _path(loc: Sequence[int | str]) -> str:
-    """`messages[0].content` for pydantic's location, the names of union members left out."""
-    path = ""
-    for at, step in enumerate(loc):
-        if isinstance(step, int):
-            path += f"[{step}]"
-            continue
-        role = at == 2 and loc[0] == "messages"
-        kind_of_part = step in ("text", "refusal") and at > 1 and isinstance(loc[at - 1], int)
-        if not (role or kind_of_part or _UNION.fullmatch(step)):
-            path += f".{step}" if path else step
-    return path or "body"
