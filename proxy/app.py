@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -73,6 +73,8 @@ def create(
         docs_url="/docs" if settings.docs else None,
         openapi_url="/openapi.json" if settings.docs else None,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,  # a redirect is no answer in the API's shape
         lifespan=lifespan,
     )
     if settings.cors_origins:
@@ -80,7 +82,7 @@ def create(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
+            allow_headers=["*"],  # SDKs in pages send headers of their own (x-stainless-*)
             expose_headers=["x-request-id", "x-sluicegate-policy", "x-sluicegate-policy-digest", "x-sluicegate-ai-generated"],
         )
     _errors(app, house)
@@ -99,11 +101,28 @@ class Gate(FastAPI):
 
     short_cut: Chat | None = None
 
+    def openapi(self) -> dict[str, Any]:
+        """The document. The parts of the bodies stand where its references look for them."""
+        if self.openapi_schema is None:
+            schemas = super().openapi().setdefault("components", {}).setdefault("schemas", {})
+            schemas |= _schema(ChatBody).get("$defs", {}) | _schema(moderations.ModerationBody).get("$defs", {})
+        return super().openapi()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.short_cut and scope["type"] == "http" and scope["path"] == ROUTE and scope["method"] == "POST":
             await self.short_cut(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _schema(body: type[BaseModel]) -> dict[str, Any]:
+    return body.model_json_schema(ref_template="#/components/schemas/{model}")
+
+
+def _described(body: type[BaseModel]) -> dict[str, Any]:
+    """What the document says of a route's body, which the route reads by itself."""
+    schema = {name: value for name, value in _schema(body).items() if name != "$defs"}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
 def _admit(house: House, request: Request) -> None:
@@ -144,13 +163,16 @@ def _route(request: Request) -> str:
 
 
 def _routes(app: FastAPI, house: House) -> None:
-    body = {"requestBody": {"required": True, "content": {JSON: {"schema": ChatBody.model_json_schema()}}}}
-
-    @app.post(ROUTE, response_class=Response, openapi_extra=body, summary="One chat completion, streamed or not")
+    @app.post(ROUTE, response_class=Response, openapi_extra=_described(ChatBody), summary="One chat completion, streamed or not")
     async def chat() -> Response:
         return Chat(house)
 
-    @app.post("/v1/moderations", response_class=Response, summary="The policy's prompt rules on a text")
+    @app.post(
+        "/v1/moderations",
+        response_class=Response,
+        openapi_extra=_described(moderations.ModerationBody),
+        summary="The policy's prompt rules on a text",
+    )
     async def moderation(request: Request) -> Response:
         _admit(house, request)
         return await _moderation(house, request)
