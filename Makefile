@@ -23,7 +23,7 @@ BUILD_TOOLS := hatchling editables setuptools wheel
 .PHONY: help demo test check format bench clients setup setup-clients clean
 .DELETE_ON_ERROR:
 # A stranger's shell must not reach into the environment we build.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_CONSTRAINT
+unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_CONSTRAINT
 
 help:  ## Show this list
 	@echo 'make TARGET'; echo

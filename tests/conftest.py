@@ -14,13 +14,18 @@ BY_NAME = {
 }
 """Markers of tests that run when asked for by name, and how. Continuous integration asks for `clients`."""
 
+TERMINAL = ("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "COLUMNS", "LINES")
+"""Variables that change how programs write to a terminal, or make them believe that there is one."""
+
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A developer's settings and proxies must not reach into tests, and all addresses here are on this machine.
+    # A developer's settings, proxies and colours must not reach into tests, and all addresses here are on this machine.
     for name in [name for name in os.environ if name.startswith("SLUICEGATE_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
+    for name in TERMINAL:
+        os.environ.pop(name, None)
     os.environ["NO_PROXY"] = "*"
     config.stash[LEFT_OUT] = Counter()
 

@@ -14,7 +14,7 @@ PACKAGES = ("classifiers", "policies", "proxy")
 LAYER = {name: height for height, name in enumerate(PACKAGES)}
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 NAMELESS = {"utils", "util", "helpers", "helper", "base", "common", "manager", "handler", "misc"}
-MOST_LINES = 350
+MOST_LINES = 400  # the aim is 250; what is longer than this is two ideas
 
 
 def imported(path: Path) -> Iterator[str]:
