@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from policies.bind import Builder
     from policies.policy import Policy
     from proxy.settings import Settings
+    from proxy.upstream.script import Script
 
 POLICY = Path(__file__).with_name("tour.yaml")
 USUAL_PORT = 8080
+AT_ONCE = {"pace": 0.0, "first_after": 0.0}
 
 CURL = """\
 curl -N {url}/chat/completions -H 'Content-Type: application/json' \\
@@ -44,6 +46,7 @@ def demo(
     ] = None,
     policy: Annotated[str, typer.Option(help="Another policy: a file, or default, strict, observe.", show_default=False)] = "",
     show: Annotated[bool, typer.Option("--show", help="Play a guided tour in the terminal, and leave.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Play without the pauses that a model makes.")] = False,
 ) -> None:
     """Run the proxy in front of an embedded model that plays scripts, and print what to paste.
 
@@ -64,12 +67,12 @@ def demo(
         if show:
             from proxy.cli.tour import play
 
-            play(settings, house(settings, chosen, builder))
+            play(settings, house(settings, chosen, builder, fast))
         else:
-            _serve(settings, chosen, builder)
+            _serve(settings, chosen, builder, fast)
 
 
-def house(settings: Settings, policy: Policy, builder: Builder) -> FastAPI:
+def house(settings: Settings, policy: Policy, builder: Builder, fast: bool = False) -> FastAPI:
     """The same application as `serve` builds, in front of the embedded model."""
     from proxy.app import create
     from proxy.records.audit import Audit, sink
@@ -78,7 +81,13 @@ def house(settings: Settings, policy: Policy, builder: Builder) -> FastAPI:
     from proxy.upstream.script import load_script
 
     configure(settings.log_level, settings.log_format)
-    return create(settings, policy, Rehearsal(load_script("tour")), builder=builder, audit=Audit(sink(settings.audit)))
+    script = _unpaced(load_script("tour")) if fast else load_script("tour")
+    return create(settings, policy, Rehearsal(script), builder=builder, audit=Audit(sink(settings.audit)))
+
+
+def _unpaced(script: Script) -> Script:
+    scenes = tuple(scene.model_copy(update=AT_ONCE) for scene in script.scenes)
+    return script.model_copy(update={"scenes": scenes, "otherwise": script.otherwise.model_copy(update=AT_ONCE)})
 
 
 def _port(asked: int | None) -> int:
@@ -91,10 +100,10 @@ def _port(asked: int | None) -> int:
     return USUAL_PORT
 
 
-def _serve(settings: Settings, policy: Policy, builder: Builder) -> None:
+def _serve(settings: Settings, policy: Policy, builder: Builder, fast: bool) -> None:
     with serve.listen(settings) as listening:
         where = serve.address(settings, listening)
-        app = house(settings, policy, builder)
+        app = house(settings, policy, builder, fast)
         serve.announce(settings, policy, where)
         _examples(f"{where}/v1")
         serve.serve_one(app, settings, listening)

@@ -21,7 +21,7 @@ from tests.cli.running import environ, run, started
 @pytest.fixture(scope="module")
 def tour() -> list[str]:
     """The tour's output, a part for each stop."""
-    done = run("demo", "--show")
+    done = run("demo", "--show", "--fast")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "\x1b" not in done.stdout  # plain in a pipe
@@ -60,7 +60,7 @@ def test_a_language_slip_ends_the_answer(tour: list[str]) -> None:
 
 
 def test_the_examples_can_be_pasted(tmp_path: Path) -> None:
-    with started("demo", "--port", "0", cwd=tmp_path) as server:
+    with started("demo", "--port", "0", "--fast", cwd=tmp_path) as server:
         assert server.process.stdout is not None
         lines = iter(server.process.stdout.readline, "")
         shown = "".join(line for line in _until(lines, "Ctrl-C"))
