@@ -159,7 +159,7 @@ def _errors(app: FastAPI, house: House) -> None:
 
 def _route(request: Request) -> str:
     route = request.scope.get("route")
-    return str(getattr(route, "path", "other"))
+    return str(getattr(route, "path", "other")).replace(":path}", "}")
 
 
 def _routes(app: FastAPI, house: House) -> None:
