@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from classifiers.finding import Channel, Context
 from policies.policy import Policy
@@ -71,7 +71,7 @@ def parse(raw: bytes, policy: Policy, most_messages: int) -> ChatRequest:
         raise ApiError(400, "The body is not valid JSON.", code="invalid_json") from None
     if len(body.messages) > most_messages:
         raise ApiError(400, f"At most {most_messages} messages are taken.", param="messages", code="too_many_messages")
-    dropped = _unknown(body)
+    dropped = _unknown(body, policy)
     if policy.strict and dropped:
         name = dropped[0][:80]
         raise ApiError(
@@ -200,18 +200,27 @@ def _stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
     return stops
 
 
-def _unknown(body: wire.ChatBody) -> list[str]:
+def _unknown(body: wire.ChatBody, policy: Policy) -> list[str]:
     """Names of fields that will not be sent on, those clients send by habit left out."""
     names = [name for name in body.model_extra or () if name not in wire.QUIET]
-    for index, message in enumerate(body.messages):
-        names += [f"messages[{index}].{name}" for name in _extra(message)]
-        if isinstance(message.content, list):
-            for at, part in enumerate(message.content):
-                names += [f"messages[{index}].content[{at}].{name}" for name in _extra(part)]
-    return names
+    if body.logprobs and not policy.logprobs:
+        names.append("logprobs")
+    return names + list(_inner(body, ""))
 
 
-def _extra(model: BaseModel) -> Iterator[str]:
+def _inner(model: wire.Model, place: str) -> Iterator[str]:
+    """The same of all that a field holds."""
+    for name, value in vars(model).items():
+        if isinstance(value, wire.Model):
+            yield from _extra(value, f"{place}{name}")
+        elif isinstance(value, list):
+            for at, each in enumerate(value):
+                if isinstance(each, wire.Model):
+                    yield from _extra(each, f"{place}{name}[{at}]")
+
+
+def _extra(model: wire.Model, place: str) -> Iterator[str]:
     for name, value in (model.model_extra or {}).items():
-        if name not in wire.MESSAGE_QUIET and value not in (None, [], {}):
-            yield name
+        if name not in wire.INNER_QUIET and value not in (None, [], {}):
+            yield f"{place}.{name}"
+    yield from _inner(model, f"{place}.")

@@ -197,5 +197,17 @@ QUIET = frozenset(
 )
 """Fields that clients send by habit and that mean nothing to R1: dropped without a word."""
 
-MESSAGE_QUIET = frozenset({"audio", "annotations", "id", "status", "thinking_blocks", "provider_specific_fields", "images"})
-"""Fields of an old reply that clients send back with it; nothing of them is sent on."""
+INNER_QUIET = frozenset(
+    {
+        "annotations",
+        "audio",
+        "id",
+        "images",
+        "include_obfuscation",
+        "index",
+        "provider_specific_fields",
+        "status",
+        "thinking_blocks",
+    }
+)
+"""Fields further in that clients send by habit, most of them parts of an old reply; nothing of them is sent on."""
