@@ -71,7 +71,7 @@ def parse(raw: bytes, policy: Policy, most_messages: int) -> ChatRequest:
         raise ApiError(400, "The body is not valid JSON.", code="invalid_json") from None
     if len(body.messages) > most_messages:
         raise ApiError(400, f"At most {most_messages} messages are taken.", param="messages", code="too_many_messages")
-    dropped = _unknown(body, policy)
+    dropped = _unknown(body)
     if policy.strict and dropped:
         name = dropped[0][:80]
         raise ApiError(
@@ -200,12 +200,9 @@ def _stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
     return stops
 
 
-def _unknown(body: wire.ChatBody, policy: Policy) -> list[str]:
+def _unknown(body: wire.ChatBody) -> list[str]:
     """Names of fields that will not be sent on, those clients send by habit left out."""
-    names = [name for name in body.model_extra or () if name not in wire.QUIET]
-    if body.logprobs and not policy.logprobs:
-        names.append("logprobs")
-    return names + list(_inner(body, ""))
+    return [name for name in body.model_extra or () if name not in wire.QUIET] + list(_inner(body, ""))
 
 
 def _inner(model: wire.Model, place: str) -> Iterator[str]:
