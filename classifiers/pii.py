@@ -105,6 +105,8 @@ class Pii:
         return min(fold_safe(text), index if seen.plain else seen.starts[index] if index < len(seen.text) else len(text))
 
     async def __call__(self, passages: Sequence[Passage], context: Context) -> Sequence[Findings | Unjudged]:
+        if not any(hot(passage.text, passage.begin) for passage in passages):
+            return ((),) * len(passages)
         return [await self._passage(passage) if hot(passage.text, passage.begin) else () for passage in passages]
 
     def close(self) -> None:

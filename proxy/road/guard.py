@@ -82,6 +82,8 @@ def _sound(answers: Answers, passage: Passage) -> Findings | Unjudged:
     if len(answers) != 1:
         return Unjudged("error: answers missing")
     answer = answers[0]
+    if answer == ():
+        return ()
     if isinstance(answer, Unjudged):
         return answer
     if not isinstance(answer, list | tuple):

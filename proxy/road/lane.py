@@ -119,7 +119,10 @@ class Lane:
             self._masks += [replace(mask, end=edge, open=False) if mask.open else mask for mask in verdict.masks]
             self._count += 1
             self._from = self._scanned = self._offset(end)
-        self._act(verdicts, safe, masks, out)
+        if verdicts or self._masks or self._opened or self.withheld:
+            self._act(verdicts, safe, masks, out)
+        else:  # nothing was found, as nearly always
+            out += window.advance(safe)
 
     def _safe(self, end: int) -> tuple[int, Sequence[Watch]]:
         """How much of the text up to index `end` is settled, and the watches for which it has waited long enough."""
