@@ -77,6 +77,10 @@ class Choice:
         if self._waiting and not self.ended:
             await self._push()
 
+    async def enough(self) -> None:
+        """The policy's cap on a reply: the choice ends here, although the server would go on."""
+        await self._end("length")
+
     async def _sort(self, pieces: Sequence[Piece | Reopened], chunk: Chunk) -> None:
         for piece in pieces:
             if self.ended:

@@ -99,7 +99,7 @@ class Reply:
         self._pieces += len(chunks)
         await choice.take(chunks)
         if self._pieces > self._most and not choice.ended:
-            await choice.take((Chunk(index, finish="length"),))
+            await choice.enough()
 
     def _note_first(self, batch: Sequence[Chunk]) -> None:
         if any(chunk.reasoning or chunk.content or chunk.tools for chunk in batch):
