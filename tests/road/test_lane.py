@@ -13,8 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from classifiers.finding import Channel, Classifier, Finding, Findings, Passage, Unjudged
+from classifiers.patterns import Patterns
 from classifiers.registry import Options, Registry, classifier
 from classifiers.secrets import Secrets, SecretsOptions
+from classifiers.word_list import PatternsOptions
 from policies.policy import Passages, Rule
 from policies.verdict import Action
 from proxy.road import lane as lanes
@@ -115,6 +117,7 @@ def same_for_every_cut(setting: Setting, *, whole: bool = True) -> None:
     if whole:
         at_once = setting.whole()
         assert (at_once.text, at_once.lane.blocked, at_once.reasons) == (road.text, road.lane.blocked, road.reasons)
+        assert single.reasons == road.reasons
 
 
 @given(settings_of(STREAM))
@@ -258,6 +261,25 @@ def test_secrets_at_many_cuts(secret: str) -> None:
     for size in (1, 2, 3, 7, 16, 61, 250, 600, len(secret) - 1):
         chunks = [[text[at : at + size]] for at in range(0, len(text), size)]
         assert asyncio.run(Road(watch).go(chunks)).text == at_once, size
+
+
+PATTERNS = Patterns(
+    PatternsOptions.model_validate({"words": ["kumquat", "quat x"], "expressions": ["[a-z]{1,9}@[a-z]{1,9}[.]com"]})
+)
+BITS = st.sampled_from(["kum", "quat", "ｋｕｍ", "\u200b", "x", " ", "a@b", ".com", "&#107;um", "KUM", "\n", ".", "é"])
+
+
+@given(st.lists(BITS, max_size=12).map("".join), st.lists(st.integers(0, 60), max_size=8), st.sampled_from(ACTIONS))
+@settings(max_examples=150, deadline=None)
+def test_patterns_at_every_cut(text: str, cuts: list[int], action: Action) -> None:
+    watch = guard((rule("p", action, mask="*"), PATTERNS), (rule("s", Action.FLAG), Said("x")))
+    for sizes in (SMALL, Passages()):
+        at_once = asyncio.run(Road(watch, sizes).go([[text]]))
+        for batches in ([[piece] for piece in pieces(text, cuts)], [[char] for char in text]):
+            road = asyncio.run(Road(watch, sizes).go(batches))
+            assert (road.text, road.reasons, road.lane.blocked) == (at_once.text, at_once.reasons, at_once.lane.blocked)
+        if action is not Action.FLAG:
+            assert "kumquat" not in at_once.text
 
 
 @classifier("ticket")
