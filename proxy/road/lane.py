@@ -64,7 +64,11 @@ class Lane:
             self.window.feed(text)
         if not self._post:
             return self.window.advance(len(self.window.text))
-        return await self._judge(final=False)
+        if self._post.passage or self.blocked:
+            return await self._judge(final=False)
+        out: list[str] = []  # without rules on passages there is one step: the way of nearly every token
+        await self._step(len(self.window.text), False, out)
+        return out
 
     async def whole(self, text: str) -> list[str]:
         """Judges a text that is there as a whole: `feed` and `finish` in one step, with the same outcome."""
