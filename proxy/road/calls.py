@@ -41,30 +41,30 @@ class Calls:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._calls: dict[int, Call] = {}
-        self._overflow = False
+        self.overflow = False
         self.released = 0
         self.dropped = 0
         self.blocked: Blocked | None = None
 
     def feed(self, deltas: Sequence[ToolDelta]) -> None:
-        """Adds pieces of calls. What is over the bounds blocks the choice in the end."""
+        """Adds pieces of calls. `overflow` says that they are over the bounds, which blocks the choice."""
         for delta in deltas:
             call = self._calls.get(delta.index)
             if call is None:
                 if len(self._calls) >= MOST_CALLS:
-                    self._overflow = True
+                    self.overflow = True
                     return
                 call = self._calls[delta.index] = Call()
             call.name += delta.name
             call.size += len(delta.arguments)
             if call.size > MOST_CHARS or len(call.name) > 256:
-                self._overflow = True
+                self.overflow = True
                 return
             call.pieces.append(delta.arguments)
 
     async def judged(self) -> AsyncIterator[tuple[str, str]]:
         """The calls that may go out: name and arguments. Stops at one that blocks the choice (`blocked`)."""
-        if self._overflow:
+        if self.overflow:
             self._refuse("overflow")
             return
         for _, call in sorted(self._calls.items()):

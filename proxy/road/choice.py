@@ -68,6 +68,9 @@ class Choice:
                 continue
             if chunk.tools:
                 self._calls.feed(chunk.tools)
+                if self._calls.overflow:
+                    await self._cut("tool_calls")
+                    continue
             if chunk.refusal:  # the model server's own refusal is answer text like any other
                 await self._sort([Piece(Channel.ANSWER, chunk.refusal)], chunk)
             if chunk.reasoning or chunk.content:

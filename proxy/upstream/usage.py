@@ -15,6 +15,9 @@ WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U000200
 BYTES_PER_TOKEN = 4.0  # for everything else, in UTF-8; a rule of thumb for BPE vocabularies of 100k and more
 WIDE_PER_TOKEN = 1.7
 
+MOST_KEPT = 1 << 20
+"""Characters of a reply kept for the tokenizer: 32k tokens are some 150k characters. What is longer is estimated from these."""
+
 
 def estimate(text: str) -> int:
     """About how many tokens `text` has; at least 1 where there is any text."""
@@ -49,7 +52,7 @@ class UsageMeter:
     counts each choice for itself). Text is kept, for the tokenizer, only as long as the server has not counted anything.
     """
 
-    __slots__ = ("_final", "_latest", "_lengths", "_pieces", "_texts")
+    __slots__ = ("_final", "_kept", "_latest", "_lengths", "_pieces", "_texts")
 
     def __init__(self) -> None:
         self._final: Usage | None = None
@@ -57,6 +60,7 @@ class UsageMeter:
         self._pieces = [0, 0]  # chunks with reasoning, chunks with anything else
         self._lengths = [0, 0]  # the same in characters
         self._texts: list[str] = []
+        self._kept = 0
 
     def feed(self, chunks: Iterable[Chunk]) -> None:
         """Takes note of one batch, in order."""
@@ -82,7 +86,8 @@ class UsageMeter:
     def _text(self, which: int, text: str) -> None:
         self._pieces[which] += 1
         self._lengths[which] += len(text)
-        if self._final is None and not self._latest:
+        if self._final is None and not self._latest and self._kept < MOST_KEPT:
+            self._kept += len(text)
             self._texts.append(text)
 
     def seen(self) -> Usage | None:
@@ -119,6 +124,9 @@ class UsageMeter:
             if text and number is None:
                 source = "estimate"
             numbers.append(estimate(text) if number is None else number)
+        if sum(self._lengths) > len(reply) > 0:
+            numbers[1] = round(numbers[1] * sum(self._lengths) / len(reply))
+            source = "estimate"
         if count is None:
             source = "estimate"
         return Usage(numbers[0], numbers[1], None, source)

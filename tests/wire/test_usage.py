@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from proxy.upstream.protocol import Chunk, Usage
+from proxy.upstream.usage import UsageMeter
 from tests.fake_model import FakeModel, fake_model
 from tests.laws.test_text_arrives import Played
 from tests.stack import Stack, finish_of, stack, text_of
@@ -184,3 +186,19 @@ def test_usage_is_the_servers_and_tells_thoughts_apart(dialect: Any) -> None:
         thoughts = counts["completion_tokens_details"]["reasoning_tokens"]
         assert abs(thoughts - (12 if dialect == "raw" else 7)) <= 2
         assert proxy.ask("hello").json()["usage"] == counts
+
+
+def test_a_reply_too_long_to_keep_is_estimated_from_its_beginning() -> None:
+    """A server that counts nothing and says very much costs no memory without end; the number says that it is a guess."""
+    asked: list[int] = []
+
+    async def count(text: str) -> int:
+        asked.append(len(text))
+        return len(text.split())
+
+    meter = UsageMeter()
+    for _ in range(400):
+        meter.feed([Chunk(content="word " * 2000)])
+    usage = asyncio.run(meter.total(count, prompt="one two"))
+    assert asked[1] < 1_100_000
+    assert usage == Usage(2, 800_000, 0, "estimate")
