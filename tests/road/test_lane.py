@@ -264,7 +264,9 @@ def test_secrets_at_many_cuts(secret: str) -> None:
 
 
 PATTERNS = Patterns(
-    PatternsOptions.model_validate({"words": ["kumquat", "quat x"], "expressions": ["[a-z]{1,9}@[a-z]{1,9}[.]com"]})
+    PatternsOptions.model_validate(
+        {"words": ["kumquat", "quat x"], "whole_word": False, "expressions": ["[a-z]{1,9}@[a-z]{1,9}[.]com"]}
+    )
 )
 BITS = st.sampled_from(["kum", "quat", "ｋｕｍ", "\u200b", "x", " ", "a@b", ".com", "&#107;um", "KUM", "\n", ".", "é"])
 
