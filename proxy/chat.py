@@ -246,7 +246,7 @@ class Answering:
             body["model"] = self._house.settings.model
         if request.limit is None:
             return Ask(body)
-        most = min(request.limit + policy.thinking_budget, max(policy.most_tokens, request.limit))
+        most = min(request.limit + policy.thinking_budget, policy.most_tokens)
         return Ask({**body, "max_tokens": most}, body)
 
     def _headers(self) -> dict[str, str]:

@@ -95,6 +95,8 @@ def _build(body: wire.ChatBody, policy: Policy) -> ChatRequest:
             sent[name] = value
     leaves = messages.leaves
     tools = _tools(body, sent, leaves)
+    if body.functions is not None:
+        sent["parallel_tool_calls"] = False  # a function call of the old kind is one
     _response_format(body, sent, leaves)
     choices = body.n or 1
     if choices > policy.most_choices:
