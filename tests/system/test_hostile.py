@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import threading
@@ -40,6 +41,7 @@ class Script:
         for part in parts():
             self.said += 1
             yield part
+            await asyncio.sleep(0)  # a client's leaving is noticed in between
 
     def flood(self) -> Iterator[bytes]:
         """24 MB of answer in blocks of 2 kB: more than all buffers between it and the client."""

@@ -284,3 +284,17 @@ def test_origins_by_setting(model: FakeModel) -> None:
             assert "access-control-allow-origin" not in proxy.post(body, headers={**other, **key}).headers
         assert proxy.client.post(url, headers=page).status_code == 401  # and the page can read that
         assert proxy.client.post(url, headers=page).headers["access-control-allow-origin"] == page["origin"]
+
+
+def test_with_origins_a_client_that_leaves_stops_the_model_too() -> None:
+    """The way through the framework: signs of life come, and leaving is noticed."""
+    scene = {"think": "so " * 4000, "say": "x", "pace": "2ms"}
+    policy = POLICY.replace("show", "hide")
+    with (
+        fake_model(scenes=[scene]) as model,
+        stack(policy, model.url, cors_origins=("https://page.example",), keep_alive_seconds=0.05) as proxy,
+    ):
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        with proxy.client.stream("POST", f"{proxy.url}/chat/completions", json=body) as reply:
+            assert any(piece.startswith(b":") for piece in reply.iter_raw())
+        assert model.wait("aborted", within=5)
