@@ -286,3 +286,23 @@ def test_the_async_client_lists_and_moderates(proxy: Stack) -> None:
             return names, (await client.moderations.create(input="kumquat")).results[0].flagged
 
     assert asyncio.run(work()) == (["deepseek-r1"], True)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_log_probabilities_come_only_where_the_policy_lets_them(allowed: bool) -> None:
+    """With the answer's text and no thought's; else they are not even asked for."""
+    policy = POLICY + ("logprobs: true\n" if allowed else "")
+    with fake_model(scenes=SCENES, dialect="sglang") as model, stack(policy, model.url) as proxy:
+        ask = _sync(proxy.url)
+        reply = ask("hello", logprobs=True, top_logprobs=2)
+        chunks = ask("hello", stream=True, logprobs=True, top_logprobs=2)
+        assert bool(model.requests[-1].get("logprobs")) is allowed
+        streamed = [each.logprobs.content for chunk in chunks for each in chunk.choices if each.logprobs]
+        if not allowed:
+            assert reply.choices[0].logprobs is None
+            assert streamed == []
+            return
+        entries = reply.choices[0].logprobs.content
+        assert "".join(entry.token for entry in entries) == reply.choices[0].message.content == "Hello **you** 水车."
+        assert "".join(entry.token for content in streamed for entry in content) == "Hello **you** 水车."
+        assert all(entry.top_logprobs == [] for entry in entries)  # alternatives were never judged
