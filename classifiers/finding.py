@@ -14,7 +14,7 @@ Two kinds of classifier share one protocol and differ in `unit`:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
@@ -90,6 +90,9 @@ class Unjudged:
 Findings = Sequence[Finding]
 
 
+Glance = Callable[[str, int], "int | None"]
+
+
 @runtime_checkable
 class Classifier(Protocol):
     """Something that looks at text.
@@ -103,6 +106,9 @@ class Classifier(Protocol):
 
     `opener`: when an open finding was masked, the text that follows is judged with the first `opener` characters of that finding
     in front of it, so that a stateless classifier still knows that it is inside. Classifiers without open findings have 0.
+
+    `glance(text, begin)`, a method a classifier of unit `stream` may have: `safe_upto(text)`, if it is sure at little cost that
+    nothing starts from `begin` on; None where one has to look closer. It is what nearly every token costs.
 
     `joins`, an attribute a classifier may have: what it looks for must not come together over the seam between two messages of a
     prompt either, so the texts on both sides are shown to it as one.

@@ -50,6 +50,9 @@ class Patterns:
     def safe_upto(self, text: str) -> int:
         return self._search.safe_upto(text)
 
+    def glance(self, text: str, begin: int) -> int | None:
+        return self._search.glance(text, begin)
+
     async def __call__(self, passages: Sequence[Passage], context: Context) -> Sequence[Findings | Unjudged]:
         return [self._one(passage) for passage in passages]
 

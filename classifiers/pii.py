@@ -104,6 +104,9 @@ class Pii:
         index = settled(blank(seen.text))
         return min(fold_safe(text), index if seen.plain else seen.starts[index] if index < len(seen.text) else len(text))
 
+    def glance(self, text: str, begin: int) -> int | None:
+        return None if hot(text, begin) else cold_tail(text)
+
     async def __call__(self, passages: Sequence[Passage], context: Context) -> Sequence[Findings | Unjudged]:
         if not any(hot(passage.text, passage.begin) for passage in passages):
             return ((),) * len(passages)

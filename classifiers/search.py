@@ -76,6 +76,25 @@ class Search:
             hits.extend(seat.bank.find(view, begin))
         return distinct(hits) if hits else hits
 
+    def glance(self, text: str, begin: int) -> int | None:
+        """`safe_upto` where plain text holds no hit from `begin` on; None for all other text."""
+        cut = min(begin, len(text) - self._longest) - LOOKBACK
+        if cut > 0:
+            text, begin = text[cut:], begin - cut
+        else:
+            cut = 0
+        if not self._plain.leaves(text):
+            return None
+        settled = len(text)
+        for seat in self._plain_seats:
+            view = seat.view(text, True)
+            for _ in seat.bank.find(view, begin):
+                return None
+            live = seat.bank.live(view)
+            if live is not None and live < settled:
+                settled = live
+        return cut + settled
+
     def safe_upto(self, text: str) -> int:
         """How much of the growing `text` is settled. Looks only as far back as the longest match could reach."""
         reach = self._longest + LOOKBACK

@@ -54,14 +54,45 @@ class Choice:
         self._calls = Calls(plan)
         self.pieces = {Channel.REASONING: 0, Channel.ANSWER: 0}  # of the server's text, about one a token
         self._tally = Tally()
+        self._plain = not plan.stops and not plan.logprobs
+        self.unsettled = False  # a lane has taken in what it did not judge yet
         self._logprobs: deque[tuple[str, Sequence[Mapping[str, Any]]]] = deque()
         self._since: dict[Channel, float] = {}
         self._thinking_since = 0.0
         self._told = False  # the line about hidden reasoning is out
         self._answered = False  # something of an answer is out
 
+    def swift(self, chunk: Chunk) -> bool:
+        """Takes a chunk that only goes on with what was there, as nearly every token does, without waiting. False: `take` it.
+
+        Where its lane has to look closer, that is left to the next `take`, which may be of no chunks (`unsettled`).
+        """
+        channel, text, lane = self._channel, chunk.reasoning or chunk.content, self._lanes.get(self._channel)
+        if lane is None or not text or not self._plain or self._waiting or self.unsettled or self.ended:
+            return False
+        if chunk.finish is not None or chunk.tools or chunk.refusal or (self._plan.limit is not None and not self._room(chunk)):
+            return False
+        if not self._splitter.passes(channel, chunk.reasoning, chunk.content):
+            return False
+        self.pieces[channel] += 1
+        if self._plan.limit is not None:
+            self._tally.add(channel, None)
+        began = time.perf_counter()
+        pieces = lane.swift(text)
+        if pieces is None:
+            self.unsettled = True
+        else:
+            self._let_out(channel, lane, pieces, began)
+        return True
+
+    def _room(self, chunk: Chunk) -> bool:
+        """Whether this chunk is surely within the caller's limit, as far as one can tell without the server's count."""
+        return chunk.usage is None and (self._channel is not Channel.ANSWER or self._tally.answer < (self._plan.limit or 0))
+
     async def take(self, chunks: Iterable[Chunk]) -> None:
         """All of one batch that belongs to this choice."""
+        if self.unsettled:
+            await self._push()
         for chunk in chunks:
             self.over = self.over or chunk.finish is not None
             if self.ended:
@@ -125,8 +156,9 @@ class Choice:
 
     async def _push(self) -> None:
         """Feeds what has come together to its lane."""
-        if not self._waiting:
+        if not self._waiting and not self.unsettled:
             return
+        self.unsettled = False
         lane, texts, self._waiting = self._lane(self._channel), self._waiting, []
         await self._emit(self._channel, lane, lane.feed(texts))
 
@@ -151,7 +183,12 @@ class Choice:
     async def _emit(self, channel: Channel, lane: Lane, judging: Any) -> None:
         """Waits for the verdict and lets out what may go."""
         began = time.perf_counter()
-        pieces = await judging
+        self._let_out(channel, lane, await judging, began)
+        if lane.blocked:
+            self._block(lane.blocked)
+
+    def _let_out(self, channel: Channel, lane: Lane, pieces: list[str], began: float) -> None:
+        """What a lane released, after judging that `began` then."""
         now = time.perf_counter()
         exchange = self._plan.exchange
         exchange.guarded += now - began
@@ -164,8 +201,6 @@ class Choice:
             self._say(pieces)
         else:
             self._think(pieces)
-        if lane.blocked:
-            self._block(lane.blocked)
 
     def _think(self, pieces: list[str]) -> None:
         if self._plan.policy.reasoning == "show":

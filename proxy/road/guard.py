@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from classifiers.finding import Channel, Classifier, Context, Finding, Findings, Passage, Unjudged
+from classifiers.finding import Channel, Classifier, Context, Finding, Findings, Glance, Passage, Unjudged
 from policies.policy import Policy, Rule
 
 Answers = Sequence[Findings | Unjudged]
@@ -24,7 +24,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """All that watches one channel."""
+    """All that watches one channel. `glances` are those of all its classifiers, None where one of them has none."""
 
     channel: Channel
     stream: tuple[Watch, ...]
@@ -32,6 +32,7 @@ class Post:
     stream_rules: tuple[Rule, ...]
     passage_rules: tuple[Rule, ...]
     lookback: int
+    glances: tuple[Glance, ...] | None
 
     def __bool__(self) -> bool:
         return bool(self.stream or self.passage)
@@ -138,4 +139,10 @@ def _post(channel: Channel, policy: Policy, classifiers: Mapping[str, Classifier
         tuple(rule for rule in rules if classifiers[rule.name].unit == "stream"),
         tuple(rule for rule in rules if classifiers[rule.name].unit == "passage"),
         max((watch.classifier.lookback for watch in watches), default=0),
+        _glances(stream) if not passage else None,
     )
+
+
+def _glances(stream: Sequence[Watch]) -> tuple[Glance, ...] | None:
+    glances = tuple(getattr(watch.classifier, "glance", None) for watch in stream)
+    return None if None in glances else cast(tuple[Glance, ...], glances)

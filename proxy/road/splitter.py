@@ -87,6 +87,23 @@ class Splitter:
         self.truncated = False
         """After `finish`: the reply ended inside its thoughts."""
 
+    def passes(self, channel: Channel, reasoning: str, content: str) -> bool:
+        """Takes in a delta that surely only goes on with text of this channel; False, and nothing has changed, where `feed` is to
+        look at it."""
+        if channel is Channel.ANSWER:
+            if reasoning or self._state != "answer" or self._carry or self._ticks or "<" in content or "`" in content:
+                return False
+            self._tail = (self._tail + content)[-_TAIL:]
+            self._answered = self._answered or not content.isspace()
+            return True
+        if content or self._state != "think" or not self._in_field or self._carry:
+            return False
+        self._tail = (self._tail + reasoning)[-_TAIL:]
+        self._kept_size += len(reasoning)
+        if self._kept_size <= MOST_KEPT:
+            self._kept.append(reasoning)
+        return True
+
     def feed(self, reasoning: str, content: str) -> list[Piece | Reopened]:
         """What one delta brings, in order; either text may be empty."""
         out: list[Piece | Reopened] = []

@@ -59,7 +59,8 @@ class StreamOut:
             "model": model,
         }
         self._head = orjson.dumps(head)[:-1]
-        self._names = ("reasoning", "reasoning_content") if field == "both" else (field,)
+        names = ("reasoning", "reasoning_content") if field == "both" else (field,)
+        self._names = tuple(b'"%s":' % name.encode() for name in names)
         self._legacy = legacy
         self._parts: list[bytes] = []
         self._answers: dict[int, bytes] = {}
@@ -79,7 +80,9 @@ class StreamOut:
 
     def reasoning(self, choice: int, text: str) -> None:
         self.spoken = True
-        self._delta(choice, dict.fromkeys(self._names, text))
+        data = orjson.dumps(text)
+        head = b'data: %s,"choices":[{"index":%d,"delta":{' % (self._head, choice)
+        self._parts += (head, b",".join([name + data for name in self._names]), b'},"logprobs":null,"finish_reason":null}]}\n\n')
 
     def answer(self, choice: int, text: str, logprobs: Sequence[Mapping[str, Any]] | None = None) -> None:
         self.spoken = True
