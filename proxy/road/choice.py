@@ -62,28 +62,35 @@ class Choice:
         self._told = False  # the line about hidden reasoning is out
         self._answered = False  # something of an answer is out
 
-    def swift(self, chunk: Chunk) -> bool:
-        """Takes a chunk that only goes on with what was there, as nearly every token does, without waiting. False: `take` it.
+    def swift(self, chunks: Sequence[Chunk]) -> int:
+        """Takes in the chunks at the front that only go on with what was there, as nearly all do, without waiting; how many.
 
-        Where its lane has to look closer, that is left to the next `take`, which may be of no chunks (`unsettled`).
+        The others are for `take`. Where the lane has to look closer, that is left to `take`, too (`unsettled`).
         """
-        channel, text, lane = self._channel, chunk.reasoning or chunk.content, self._lanes.get(self._channel)
-        if lane is None or not text or not self._plain or self._waiting or self.unsettled or self.ended:
-            return False
-        if chunk.finish is not None or chunk.tools or chunk.refusal or (self._plan.limit is not None and not self._room(chunk)):
-            return False
-        if not self._splitter.passes(channel, chunk.reasoning, chunk.content):
-            return False
-        self.pieces[channel] += 1
-        if self._plan.limit is not None:
-            self._tally.add(channel, None)
-        began = time.perf_counter()
-        pieces = lane.swift(text)
-        if pieces is None:
-            self.unsettled = True
-        else:
-            self._let_out(channel, lane, pieces, began)
-        return True
+        channel, lane = self._channel, self._lanes.get(self._channel)
+        if lane is None or not self._plain or self._waiting or self.unsettled or self.ended:
+            return 0
+        texts: list[str] = []
+        for chunk in chunks:
+            text = chunk.reasoning or chunk.content
+            if not text or chunk.choice != self.index or chunk.finish is not None or chunk.tools or chunk.refusal:
+                break
+            if self._plan.limit is not None and not self._room(chunk):
+                break
+            if not self._splitter.passes(channel, chunk.reasoning, chunk.content):
+                break
+            texts.append(text)
+            if self._plan.limit is not None:
+                self._tally.add(channel, None)
+        if texts:
+            self.pieces[channel] += len(texts)
+            began = time.perf_counter()
+            pieces = lane.swift(texts)
+            if pieces is None:
+                self.unsettled = True
+            else:
+                self._let_out(channel, lane, pieces, began)
+        return len(texts)
 
     def _room(self, chunk: Chunk) -> bool:
         """Whether this chunk is surely within the caller's limit, as far as one can tell without the server's count."""

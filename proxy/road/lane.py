@@ -59,11 +59,12 @@ class Lane:
         self._opened: dict[int, Opened] = {}  # by watch
         self._masks: list[Mask] = []  # of passages; they reach behind what has left
 
-    def swift(self, text: str) -> list[str] | None:
-        """Takes one chunk in, and lets out at once what may go if all classifiers see at a glance that nothing is there: the way
-        of nearly every token, in one step and without waiting. None: one has to look closer; `feed(())` does."""
+    def swift(self, texts: Sequence[str]) -> list[str] | None:
+        """Takes chunks in, and lets out at once what may go if all classifiers see at a glance that nothing is there: the way of
+        nearly every token, in one step and without waiting. None: one has to look closer; `feed(())` does."""
         window = self.window
-        window.feed(text)
+        for text in texts:
+            window.feed(text)
         if self._glances is None or self._opened or self._masks or self.withheld or self.blocked:
             return None
         text = window.text

@@ -15,6 +15,8 @@ from proxy.upstream.protocol import Chunk, Upstream, UpstreamError, UpstreamRequ
 from proxy.upstream.usage import UsageMeter
 from proxy.wire.render import Out
 
+UNCOUNTED = 256
+"""Chunks whose usage is looked at together: much at a time costs less than each for itself."""
 STRAY = "The model server answered with a choice that was not asked for."
 
 
@@ -50,13 +52,9 @@ class Reply:
             try:
                 async with aclosing(self._upstream.chat(request)) as stream:
                     async for batch in stream:
-                        if len(batch) > 1 or not self._swift(batch[0]):
-                            await self._take(batch)
-                        elif self._choices[0].unsettled:
-                            await self._choices[0].take(())
-                        else:
-                            yield
-                            continue
+                        taken = self._swift(batch)
+                        if taken < len(batch) or self._choices[0].unsettled:
+                            await self._take(batch[taken:])
                         yield
                         if self._finished():
                             return
@@ -67,24 +65,25 @@ class Reply:
                 request = UpstreamRequest(self._exchange.id, self._ask.smaller)
                 self._ask = Ask(self._ask.smaller)
 
-    def _swift(self, chunk: Chunk) -> bool:
-        """Takes a lone chunk of a lone choice without waiting, if it is as nearly all are; else False."""
-        choice = self._choices[0]
-        if len(self._choices) > 1 or chunk.choice or self._pieces >= self._most or not choice.swift(chunk):
-            return False
-        self._pieces += 1
-        self._uncounted.append(chunk)
-        if len(self._uncounted) >= 256:
+    def _swift(self, batch: Sequence[Chunk]) -> int:
+        """Takes the chunks at the front of a batch without waiting, if they are as nearly all are; how many."""
+        if len(self._choices) > 1 or self._pieces + len(batch) > self._most or (taken := self._choices[0].swift(batch)) == 0:
+            return 0
+        self._pieces += taken
+        self._uncounted += batch[:taken]
+        if len(self._uncounted) >= UNCOUNTED:
             self._count()
-        return True
+        return taken
 
     def _count(self) -> None:
-        """Lets the meter see what was not counted yet: much at a time costs less than each token for itself."""
+        """Lets the meter see what was not counted yet."""
         self._meter.feed(self._uncounted)
         self._uncounted.clear()
 
     def _finished(self) -> bool:
         """Nothing more is wanted although the server would go on. What it has ended itself is read to the end, for its usage."""
+        if not self._choices[0].ended:
+            return False
         return all(choice.ended for choice in self._choices) and not all(choice.over for choice in self._choices)
 
     async def usage(self, prompt: str) -> Usage:
@@ -119,7 +118,7 @@ class Reply:
 
     async def _feed(self, index: int, chunks: Sequence[Chunk]) -> None:
         choice = self._choices[index]
-        if not chunks:
+        if not chunks and not choice.unsettled:
             return
         self._out.begin(index)
         self._pieces += len(chunks)
