@@ -117,6 +117,14 @@ class Expressions:
         for which in present.match(data):
             yield from self._searches[which].hits(view, data, begin)
 
+    def quiet(self, text: str, begin: int) -> int | None:
+        """For plain text: where the leftmost live match starts, else its length; None if anything is found."""
+        view = Folded(text, text)
+        for _ in self.find(view, begin):
+            return None
+        live = self.live(view)
+        return len(text) if live is None else live
+
     def live(self, view: Folded) -> int | None:
         """Where in the text the leftmost unfinished or unsettled match starts; from every gap on it is looked at apart, too."""
         start = self._live.start(view.text)

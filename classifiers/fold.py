@@ -160,7 +160,7 @@ class Folding:
     def __init__(
         self, case: bool, look_alikes: bool, marks: bool, zero_width: bool, entities: bool, escapes: bool, decompose: bool
     ) -> None:
-        self._case, self._entities, self.escapes = case, entities, escapes
+        self.case, self._entities, self.escapes = case, entities, escapes
         self._table = _Characters(case, look_alikes, marks, zero_width, decompose)
         forms = [form for form, wanted in ((_ENTITY, entities), (_ESCAPE, escapes)) if wanted]
         self._unit = re.compile("|".join(forms)) if forms else None
@@ -173,7 +173,7 @@ class Folding:
 
     def plain(self, text: str) -> Folded:
         """The folding of a text which it `leaves`."""
-        return Folded(text.lower() if self._case else text, text)
+        return Folded(text.lower() if self.case else text, text)
 
     def leaves(self, text: str) -> bool:
         """Whether this is ASCII with nothing to decode and nothing invisible, so that only case can change."""

@@ -65,6 +65,20 @@ class Literals:
                 if fenced or not whole:
                     yield number, *view.span(start, end)
 
+    def quiet(self, text: str, begin: int) -> int | None:
+        """For plain text, in one look: where the leftmost unfinished literal starts, else its length; None: one may be there."""
+        for _ in self._automaton.iter(text, begin):
+            return None
+        reach, size = self._reach.get, len(text)
+        for start in range(max(0, size - self.longest), size):
+            if size - start > reach(text[start], 0):
+                continue
+            if self._all_whole and start and _lettered(text[start]) and _lettered(text[start - 1]):
+                continue
+            if self._automaton.match(text[start:]):
+                return start
+        return size
+
     def live(self, view: Folded) -> int | None:
         """Where in the folded text the leftmost unfinished or unsettled literal starts: an end of the text begins a literal."""
         text, reach = view.text, self._reach

@@ -21,6 +21,10 @@ class Bank(Protocol):
         """Most characters of the view that a match can have."""
         ...
 
+    def quiet(self, text: str, begin: int) -> int | None:
+        """For plain text, in one look: where the leftmost live match starts, else its length; None if anything may be found."""
+        ...
+
     def find(self, view: Folded, begin: int) -> Iterator[Hit]:
         """All hits that start at `begin` or later, an index of the original."""
         ...
@@ -43,6 +47,11 @@ class Seat:
     folding: Folding | None
     plain: bool = True
     encoded: bool = False
+
+    @property
+    def lower(self) -> bool:
+        """Whether plain text reads in lower case from here."""
+        return self.folding is not None and self.folding.case
 
     def view(self, text: str, plain: bool) -> Folded:
         """What the bank sees of `text`; `plain` text is one that folding leaves alone."""
@@ -85,14 +94,12 @@ class Search:
             cut = 0
         if not self._plain.leaves(text):
             return None
-        settled = len(text)
+        settled, lower = len(text), text.lower()
         for seat in self._plain_seats:
-            view = seat.view(text, True)
-            for _ in seat.bank.find(view, begin):
+            live = seat.bank.quiet(lower if seat.lower else text, begin)
+            if live is None:
                 return None
-            live = seat.bank.live(view)
-            if live is not None and live < settled:
-                settled = live
+            settled = min(settled, live)
         return cut + settled
 
     def safe_upto(self, text: str) -> int:

@@ -64,6 +64,7 @@ class StreamOut:
         self._legacy = legacy
         self._parts: list[bytes] = []
         self._answers: dict[int, bytes] = {}
+        self._thoughts: dict[int, bytes] = {}
         self._begun: set[int] = set()
         self.spoken = False  # some text of the model, or of the policy, was rendered
 
@@ -81,7 +82,9 @@ class StreamOut:
     def reasoning(self, choice: int, text: str) -> None:
         self.spoken = True
         data = orjson.dumps(text)
-        head = b'data: %s,"choices":[{"index":%d,"delta":{' % (self._head, choice)
+        head = self._thoughts.get(choice)
+        if head is None:
+            head = self._thoughts[choice] = b'data: %s,"choices":[{"index":%d,"delta":{' % (self._head, choice)
         self._parts += (head, b",".join([name + data for name in self._names]), b'},"logprobs":null,"finish_reason":null}]}\n\n')
 
     def answer(self, choice: int, text: str, logprobs: Sequence[Mapping[str, Any]] | None = None) -> None:

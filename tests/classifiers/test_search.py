@@ -32,6 +32,10 @@ class Watched:
         self.shown.append(view.text)
         return self.bank.live(view)
 
+    def quiet(self, text: str, begin: int) -> int | None:
+        self.shown.append(text)
+        return self.bank.quiet(text, begin)
+
 
 def watched(word: str) -> Watched:
     return Watched(Literals([Literal(0, word, False)]))
@@ -71,3 +75,12 @@ def test_an_unfinished_entity_is_not_settled() -> None:
         Search([Seat(watched("abcd"), FOLD)], plain=folding(True, True, True, True, True, True, False)).safe_upto("hello\\u00")
         == 5
     )
+
+
+def test_a_glance_looks_no_further_back_either() -> None:
+    bank = watched("abcd")
+    search = Search([Seat(bank, FOLD)], plain=FOLD)
+    assert search.glance("x" * 10_000 + "ab", 10_000) == 10_000
+    assert [len(text) for text in bank.shown] == [4 + LOOKBACK]
+    assert search.glance("xÁb", 0) is None
+    assert search.glance("x abcd x", 0) is None
