@@ -24,7 +24,7 @@ from proxy.road.choice import Plan
 from proxy.road.lane import Blocked
 from proxy.road.reply import Ask, Reply
 from proxy.road.screen import Screen
-from proxy.upstream.protocol import UpstreamError
+from proxy.upstream.protocol import UpstreamError, Usage
 from proxy.wire import headers
 from proxy.wire.body import read_body
 from proxy.wire.chat import ChatRequest, parse
@@ -177,6 +177,7 @@ class Answering:
             else:
                 out.answer(choice, text)
             out.finish(choice, "content_filter")
+        self._exchange.usage = Usage(0, 0, 0)  # no model was asked
         await self._finish()
 
     # ---- the reply

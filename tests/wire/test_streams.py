@@ -314,6 +314,12 @@ def test_a_prompt_refused_after_the_headers_ends_as_a_blocked_answer_does() -> N
         assert (reply.status_code, comments(reply) > 0) == (200, True)
         events = events_of(reply.content)
         assert (text_of(events), finish_of(events)) == ("Not here.", "content_filter")
+        assert events[-1]["usage"] == {
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "total_tokens": 0,
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        }
         assert not model.requests
         assert proxy.closed()["outcome"] == "prompt_blocked"
         assert proxy.ask("a kumquat").status_code == 400  # no headers were out
