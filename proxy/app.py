@@ -57,7 +57,8 @@ def create(
     metrics.policy(policy)
     classifiers = bind(policy, registry or Registry(), builder)
     audit = audit or Audit(sink(settings.audit, fsync=settings.audit_fsync))
-    house = House(settings, policy, classifiers, Guard(policy, classifiers), upstream, audit, metrics)
+    onlooker = Guard(moderations.watching(policy), classifiers)
+    house = House(settings, policy, classifiers, Guard(policy, classifiers), onlooker, upstream, audit, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -255,7 +256,7 @@ async def _moderation(house: House, request: Request) -> Response:
 
 
 async def _judge_inputs(house: House, exchange: Exchange, model: str, inputs: Sequence[str]) -> Response:
-    screen = Screen(house.guard, exchange)
+    screen = Screen(house.onlooker, exchange)
     results = [await moderations.moderate(screen, exchange, house.policy, text) for text in inputs]
     exchange.prompt_judged = time.perf_counter() - exchange.started
     response = JSONResponse(moderations.answer(model, results))

@@ -23,6 +23,7 @@ class House:
     policy: Policy
     classifiers: Mapping[str, Classifier]
     guard: Guard
+    onlooker: Guard  # the same rules, none of which stops anything: for moderations
     upstream: Upstream
     audit: Audit
     metrics: Metrics

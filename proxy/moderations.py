@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,13 +60,21 @@ def texts(body: ModerationBody) -> list[str]:
     return [item for item in body.input if isinstance(item, str)]
 
 
+def watching(policy: Policy) -> Policy:
+    """The policy with rules that only look: nothing stops at the first hit, so that every category is told."""
+    return replace(policy, rules=tuple(replace(rule, do=Action.FLAG) for rule in policy.rules))
+
+
 async def moderate(screen: Screen, exchange: Exchange, policy: Policy, text: str) -> dict[str, Any]:
-    """One result. Flagged is what the policy would not let pass unchanged, or could not judge.
+    """One result: the categories in which rules on prompts find something. `screen` has the policy's rules as `watching` makes
+    them; what `policy` itself would do goes on record.
 
     Raises `ApiError` 503 where a rule could not look and its `on_error` does not forgive that: an answer would be a guess.
     """
     before, blind_before = len(exchange.reasons), len(exchange.blind)
     await screen.look(text)
+    does = {rule.name: rule.do for rule in policy.rules}
+    exchange.reasons[before:] = [replace(reason, action=does[reason.rule]) for reason in exchange.reasons[before:]]
     reasons, blind = exchange.reasons[before:], exchange.blind[blind_before:]
     if any(one.action >= Action.WITHHOLD for one in blind):
         raise ApiError(503, "A classifier could not judge the input.", code="unjudged")

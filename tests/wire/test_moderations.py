@@ -43,6 +43,7 @@ def judged(proxy: Stack, value: Any, **more: Any) -> list[dict[str, Any]]:
         ("a kumquat", {"pattern"}),
         ("A k\u200bUmquat", {"pattern"}),
         ("you idiot", {"harassment"}),
+        ("durian, you idiot", {"harassment", "our_own"}),
         ("a durian", {"our_own"}),
         ("an apple to bob@site.com", {"noted", "address"}),
         ("to bob@site.com", {"address"}),
