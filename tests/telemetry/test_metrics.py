@@ -145,7 +145,7 @@ metrics.request("/v1/models", 200)
 gauge = metrics.in_flight()
 gauge.__enter__()
 if sys.argv[1] == "render":
-    print(metrics.render()[0].decode())
+    print(metrics.render()[0].decode(), flush=True)
 os._exit(0)  # a worker that dies with an exchange in flight
 """
 
