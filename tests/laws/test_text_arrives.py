@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from classifiers.finding import Context
 from classifiers.registry import Registry
 from policies.bind import bind
 from policies.policy import Policy
+from policies.verdict import Action
 from proxy.exchange import Exchange
 from proxy.road.choice import Plan
 from proxy.road.guard import Guard
@@ -138,8 +139,8 @@ def test_allowed_text_arrives_whole(reasoning: str, content: str, sizes: list[in
     """Any text at all, if nothing acts on it: whole, in order, unchanged."""
     reasoning, content = f"Thinking.{reasoning}\n", f"\n\n{content}"
     got, record = play(_guard(), batches(reasoning, content, sizes, together), True, "fields")
-    if record.worst <= 1 and "think>" not in content:
-        assert got == (reasoning, content, "stop")
+    assume(record.worst <= Action.FLAG and "think>" not in content)  # random text hardly ever trips a rule
+    assert got == (reasoning, content, "stop")
 
 
 CLEAN = """
