@@ -28,8 +28,7 @@ def models(shared_model: ModelServer) -> Iterator[ModelServer]:
 
 
 @pytest.fixture(scope="module")
-def server(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(shared_model: ModelServer) -> Iterator[Server]:
     """The proxy, with a key, thoughts shown, and one word that is refused and cut."""
-    folder = tmp_path_factory.mktemp("clients")
-    with stack(policy(folder), shared_model.url, folder / "audit.jsonl", api_key=KEY, upstream_retries=0) as url:
+    with stack(policy(), shared_model.url, api_key=KEY) as url:
         yield Server(url, KEY)

@@ -25,14 +25,14 @@ ANOTHER_SERVERS = {"num_ctx", "repeat_penalty"}
 
 
 @pytest.fixture(scope="module")
-def url(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with stack("default", shared_model.url, tmp_path_factory.mktemp("audit") / "audit.jsonl") as base:
+def url(shared_model: ModelServer) -> Iterator[str]:
+    with stack("default", shared_model.url) as base:
         yield base
 
 
 @pytest.fixture(scope="module")
-def strict_url(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with stack("strict", shared_model.url, tmp_path_factory.mktemp("audit") / "audit.jsonl") as base:
+def strict_url(shared_model: ModelServer) -> Iterator[str]:
+    with stack("strict", shared_model.url) as base:
         yield base
 
 

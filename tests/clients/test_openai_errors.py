@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,9 +110,9 @@ def test_failures_of_the_model_server_keep_their_class(
     assert "Not now." not in str(caught.value)  # the server's own words stay with us
 
 
-def test_a_model_server_that_is_not_there_is_an_internal_server_error(openai: Any, tmp_path: Path) -> None:
+def test_a_model_server_that_is_not_there_is_an_internal_server_error(openai: Any) -> None:
     with (
-        stack(policy(tmp_path), "http://127.0.0.1:9/v1", tmp_path / "audit.jsonl", upstream_retries=0) as url,
+        stack(policy(), "http://127.0.0.1:9/v1") as url,
         talk(openai, Server(url)) as client,
         pytest.raises(openai.InternalServerError),
     ):

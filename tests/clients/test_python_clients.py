@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,20 +52,18 @@ def test_a_client_hears_what_it_would_hear_without_us(client: Client, use: str, 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
 @each_client
-def test_thoughts_are_heard_under_either_name(
-    client: Client, field: str, server: Server, models: ModelServer, tmp_path: Path
-) -> None:
+def test_thoughts_are_heard_under_either_name(client: Client, field: str, server: Server, models: ModelServer) -> None:
     installed(client)
-    with stack(policy(tmp_path), models.url, tmp_path / "audit.jsonl", reasoning_field=field) as url:
+    with stack(policy(), models.url, reasoning_field=field) as url:
         for use in ("plain", "stream"):
             assert client.uses[use](Server(url)) == client.uses[use](server)
 
 
 @each_client
-def test_thoughts_that_a_policy_hides_are_heard_by_no_client(client: Client, models: ModelServer, tmp_path: Path) -> None:
+def test_thoughts_that_a_policy_hides_are_heard_by_no_client(client: Client, models: ModelServer) -> None:
     installed(client)
-    held = replace(policy(tmp_path), reasoning="hide")
-    with stack(held, models.url, tmp_path / "audit.jsonl") as url:
+    held = replace(policy(), reasoning="hide")
+    with stack(held, models.url) as url:
         for use in ("plain", "stream"):
             heard = client.uses[use](Server(url))
             assert (heard.texts, heard.reasoning) == ([model.ANSWER], "")
