@@ -37,12 +37,8 @@ def sluicegate() -> str:
 class Sitting:
     """The servers that are compared, and what has been measured."""
 
-    def __init__(self, stack: ExitStack, tools: Path, folder: Path) -> None:
-        self._stack, self._tools, self._folder = stack, tools, folder
-        self._upstream = free_port()
-        stack.enter_context(
-            running("upstream", [sys.executable, str(tools / "upstream.py"), str(self._upstream)], self._upstream, "/health")
-        )
+    def __init__(self, stack: ExitStack, folder: Path, upstream: int) -> None:
+        self._stack, self._folder, self._upstream = stack, folder, upstream
         self.keys: dict[str, str] = {}
         self.servers: dict[str, Running] = {}
 
@@ -59,10 +55,10 @@ class Sitting:
             running(name, [*command, "--port", str(port), *flags], port, "/health/ready", own)
         )
 
-    def measure(self, name: str, arguments: Sequence[str]) -> dict[str, Any]:
+    def measure(self, tools: Path, name: str, arguments: Sequence[str]) -> dict[str, Any]:
         """One load on one server."""
         key = ("--key", self.keys[name]) if name in self.keys else ()
-        return load(self._tools, self.servers[name], (*arguments, *key))
+        return load(tools, self.servers[name], (*arguments, *key))
 
 
 def with_everything(sitting: Sitting, stack: ExitStack, folder: Path) -> None:
@@ -102,7 +98,9 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack, tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        sitting = Sitting(stack, options.tools, folder)
+        port = free_port()
+        stack.enter_context(running("upstream", [sys.executable, str(options.tools / "upstream.py"), str(port)], port, "/health"))
+        sitting = Sitting(stack, folder, port)
         sitting.serve("the policy alone")
         with_everything(sitting, stack, folder)
         sitting.serve("two workers", "--workers", "2")
@@ -110,12 +108,12 @@ def main() -> None:
         locked.write_text(LOCK.format(policy=HERE / "policy.yaml"))
         sitting.serve("with the language lock", policy=locked)
         for name in sitting.servers:  # the first requests pay for what is imported late
-            sitting.measure(name, ("--c", "16", "--n", "200"))
+            sitting.measure(options.tools, name, ("--c", "16", "--n", "200"))
         for case in CASES:
             told: dict[str, list[float]] = {}
             for _ in range(options.rounds):
                 for name in sitting.servers:
-                    figures = sitting.measure(name, ("--c", "16", *case.arguments))
+                    figures = sitting.measure(options.tools, name, ("--c", "16", *case.arguments))
                     assert not figures["errors"], figures
                     told.setdefault(name, []).append(figures["cpu_ms_per_request"])
             for name, each in told.items():
@@ -123,7 +121,7 @@ def main() -> None:
         for count, model, tokens in () if options.no_streams else ((400, "sim-d50", 200), (2000, "sim-d1000", 30)):
             before = memory(sitting.servers["the policy alone"].pid)
             asked = ("--n", str(count), "--c", str(count), "--stream", "--model", model, "--tokens", str(tokens))
-            figures = sitting.measure("the policy alone", asked)
+            figures = sitting.measure(options.tools, "the policy alone", asked)
             grown = memory(sitting.servers["the policy alone"].pid) - before
             print(f"{count} streams of {model}", figures, f"memory grew by {grown:.1f} MB", flush=True)
 
