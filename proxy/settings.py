@@ -88,7 +88,7 @@ class Settings(BaseModel):
         3600.0, description="Time limit for one whole reply: 32k tokens of thought at 10 a second take 3277 s."
     )
     upstream_connections: int = Field(
-        1000, ge=1, le=100_000, description="Connections to the model server at one time, per worker."
+        4096, ge=1, le=100_000, description="Connections to the model server at one time, per worker."
     )
     upstream_retries: int = Field(1, ge=0, le=10, description="Further tries after a failure before the first byte.")
     upstream_gather_seconds: float = Field(

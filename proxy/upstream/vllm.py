@@ -43,7 +43,7 @@ class UpstreamSettings:
     url: str
     api_key: str = field(default="", repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
-    max_connections: int = 1024
+    max_connections: int = 4096
     most_event: int = 4 << 20
     most_body: int = 32 << 20
     retries: int = 2
