@@ -21,11 +21,13 @@ CLIENTS_PIP = $(PYTHON) -m pip --python "$(CLIENTS)/bin/python" $(PIP_FLAGS) -c 
 NODE := tests/clients/node
 AUDIT := .make/audit
 TORCH := .make/torch
+SCHEMAS := .make/schemas
+SCHEMAS_NODE := tests/deploy/node
 TORCH_PIP = $(PYTHON) -m pip --python "$(TORCH)/bin/python" $(PIP_FLAGS) -c constraints.txt -c requirements/torch.lock
 BUILD_TOOLS := hatchling editables setuptools wheel
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format quality bench fuzz failures soak audit clients torch setup setup-clients setup-torch clean
+.PHONY: help demo test check format quality bench fuzz failures soak audit clients torch setup setup-clients setup-schemas setup-torch clean
 .DELETE_ON_ERROR:
 # A stranger's shell must not reach into the environment we build.
 unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS PIP_CONSTRAINT
@@ -84,6 +86,9 @@ setup-clients: $(CLIENTS)/.ready-$(KEY)
 setup-torch: $(TORCH)/.ready-$(KEY)
 	@:
 
+setup-schemas: $(SCHEMAS)/.ready-$(shell cat Makefile $(SCHEMAS_NODE)/package-lock.json | cksum | tr ' ' '-')
+	@:
+
 setup: $(VENV)/.ready/dev-$(KEY)  ## The virtual environment with all that development needs
 	@:
 
@@ -121,6 +126,14 @@ $(CLIENTS)/.ready-$(KEY): | $(VENV)/.ready/dev-$(KEY)
 	@$(CLIENTS_PIP) --no-build-isolation -r requirements/clients.txt -e '.[pii,lang,postgres,dev]'
 	@if command -v npm >/dev/null && [ -f $(NODE)/package.json ]; then \
 		npm --prefix $(NODE) ci --no-audit --no-fund --loglevel=error; fi
+	@touch "$@"
+
+# What others publish about their formats, for tests/deploy: of check-jsonschema only a file that it carries is wanted.
+$(SCHEMAS)/.ready-%:
+	@echo 'Setting up $(SCHEMAS) and $(SCHEMAS_NODE)/node_modules (once) …'
+	@rm -rf $(SCHEMAS) && mkdir -p $(SCHEMAS)
+	@$(PYTHON) -m pip $(PIP_FLAGS) --no-deps --target $(SCHEMAS) check-jsonschema==0.39.0
+	@npm --prefix $(SCHEMAS_NODE) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch "$@"
 
 # With torch and transformers at hand Presidio would import them, and take seconds to start: they have an environment of their own.
