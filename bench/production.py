@@ -1,8 +1,8 @@
 """What keys, limits, the ledger and more than one worker cost: `python -m bench.production`. All in one sitting, in turn.
 
 Needs `redis-server`, and the load tools (see `bench.run`). The rows: the bench policy alone; with a key from the database, limits
-of every kind counted in Redis, and an anchored ledger; with two workers; with the default policy's language lock. Then many
-streams on one worker: how much later than the model server their ends come, and what memory each takes.
+of every kind counted in Redis, and an anchored ledger; with two workers, under the same load and under twice that; with the default
+policy's language lock. Many streams on one worker are `bench.delay`'s.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench.run import CASES, HERE, TOOLS, Running, free_port, load, memory, running
+from bench.run import CASES, HERE, TOOLS, Running, free_port, load, running
 
 LIMITS = ("requests_per_minute", "tokens_per_minute", "tokens_per_day", "streams")
 LOCK = """
@@ -94,7 +94,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--tools", type=Path, default=TOOLS, help="the folder with the load tools")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--no-streams", action="store_true", help="leave out the many streams")
     options = parser.parse_args()
     with ExitStack() as stack, tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -109,21 +108,17 @@ def main() -> None:
         sitting.serve("with the language lock", policy=locked)
         for name in sitting.servers:  # the first requests pay for what is imported late
             sitting.measure(options.tools, name, ("--c", "16", "--n", "200"))
+        rows = [(name, name, "16") for name in sitting.servers]
+        rows.append(("two workers, twice the load", "two workers", "32"))  # each worker has what the one has
         for case in CASES:
             told: dict[str, list[float]] = {}
             for _ in range(options.rounds):
-                for name in sitting.servers:
-                    figures = sitting.measure(options.tools, name, ("--c", "16", *case.arguments))
+                for row, name, streams in rows:
+                    figures = sitting.measure(options.tools, name, ("--c", streams, *case.arguments))
                     assert not figures["errors"], figures
-                    told.setdefault(name, []).append(figures["cpu_ms_per_request"])
+                    told.setdefault(row, []).append(figures["cpu_ms_per_request"])
             for name, each in told.items():
-                print(f"{case.name:36} {name:24}", *(f"{one:.2f}" for one in each), flush=True)
-        for count, model, tokens in () if options.no_streams else ((400, "sim-d50", 200), (2000, "sim-d1000", 30)):
-            before = memory(sitting.servers["the policy alone"].pid)
-            asked = ("--n", str(count), "--c", str(count), "--stream", "--model", model, "--tokens", str(tokens))
-            figures = sitting.measure(options.tools, "the policy alone", asked)
-            grown = memory(sitting.servers["the policy alone"].pid) - before
-            print(f"{count} streams of {model}", figures, f"memory grew by {grown:.1f} MB", flush=True)
+                print(f"{case.name:36} {name:28}", *(f"{one:.2f}" for one in each), flush=True)
 
 
 if __name__ == "__main__":
