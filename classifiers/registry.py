@@ -64,6 +64,7 @@ class Spec:
 
     `pooled`: `build` takes a `classifiers.running.pool.Pool` after the options, shared with others; without one it makes its own.
     `composed`: `build` takes a function after the options that builds other classifiers, by name and options.
+    `remembers`: `build` takes a `classifiers.remote.remembered.Verdicts` after the options, or None: verdicts shared with others.
     """
 
     name: str
@@ -72,15 +73,24 @@ class Spec:
     summary: str
     pooled: bool = False
     composed: bool = False
+    remembers: bool = False
 
 
 T = TypeVar("T")
 Look = Callable[..., Iterable[Finding]]
 
 
-def classifier(name: str, *, options: type[Options] = Options, pooled: bool = False, composed: bool = False) -> Callable[[T], T]:
+def classifier(
+    name: str,
+    *,
+    options: type[Options] = Options,
+    pooled: bool = False,
+    composed: bool = False,
+    remembers: bool = False,
+) -> Callable[[T], T]:
     """Registers a class (`__init__(self, options)`; `(self, options, pool=None)` where it is `pooled`, `(self, options, build)`
-    where it is `composed` of others) or a plain function `(text, options) -> findings` under `name`.
+    where it is `composed` of others, `(self, options, verdicts=None)` where it `remembers`) or a plain function
+    `(text, options) -> findings` under `name`. At most one of the three.
 
     A function becomes a classifier of unit `passage`: it gets whole sentences, and its `categories` are read from the
     attribute of that name on the options model (a class variable), else are `{name}`.
@@ -89,7 +99,7 @@ def classifier(name: str, *, options: type[Options] = Options, pooled: bool = Fa
     def mark(target: T) -> T:
         summary = (inspect.getdoc(target) or "").split("\n", 1)[0]
         if inspect.isclass(target):
-            spec = Spec(name, options, target, summary, pooled, composed)  # type: ignore[arg-type]  # a class that has the protocol
+            spec = Spec(name, options, target, summary, pooled, composed, remembers)  # type: ignore[arg-type]  # a class that has the protocol
         else:
             spec = Spec(name, options, lambda chosen: FromFunction(name, target, chosen), summary)  # type: ignore[arg-type]
         target.__classifier__ = spec  # type: ignore[attr-defined]

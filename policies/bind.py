@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from classifiers.decoders.beneath import Beneath
 from classifiers.finding import Classifier
@@ -16,6 +16,9 @@ from policies.digest import canonical, file_digest, thawed
 from policies.options import path_keys
 from policies.policy import Policy
 from policies.stock import Key, Stock
+
+if TYPE_CHECKING:
+    from classifiers.remote.remembered import Verdicts
 
 
 class Builder:
@@ -27,12 +30,20 @@ class Builder:
 
     A `successor` builds for the policies that come next. What they have in common with this builder's is not built again, files
     that options name being compared by what they hold; it is closed when both builders have let it go.
+
+    `verdicts` are shared with other processes, by the classifiers that can remember theirs.
     """
 
     def __init__(
-        self, registry: Registry, pool: Pool | None = None, threads: int | None = None, *, stock: Stock | None = None
+        self,
+        registry: Registry,
+        pool: Pool | None = None,
+        threads: int | None = None,
+        *,
+        stock: Stock | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
-        self.registry, self.pool = registry, pool or Pool(threads)
+        self.registry, self.pool, self.verdicts = registry, pool or Pool(threads), verdicts
         self._shared = pool is not None
         self._stock = Stock() if stock is None else stock
         self._built: dict[Key, Classifier] = {}
@@ -41,7 +52,7 @@ class Builder:
 
     def successor(self) -> Builder:
         """A builder for what comes next, with the same registry and workers."""
-        return Builder(self.registry, self.pool, stock=self._stock)
+        return Builder(self.registry, self.pool, stock=self._stock, verdicts=self.verdicts)
 
     def build(self, use: str, options: Mapping[str, Any], *, decode: bool = False) -> Classifier:
         """The classifier `use` with these options (plain data, keys as in YAML); with `decode` it sees what a text hides too.
@@ -58,7 +69,9 @@ class Builder:
 
     def _made(self, spec: Spec, options: Mapping[str, Any]) -> Classifier:
         chosen = spec.options.model_validate_json(json.dumps(thawed(options)), strict=True)
-        more = (self.pool,) if spec.pooled else (self.build,) if spec.composed else ()
+        more: tuple[Any, ...] = (self.pool,) if spec.pooled else (self.build,) if spec.composed else ()
+        if spec.remembers:
+            more = (self.verdicts,)
         return spec.build(chosen, *more)
 
     def _keep(self, key: Key, classifier: Classifier) -> None:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from classifiers.finding import Context, Finding, Findings, Passage, Unit, Unjudged
 from classifiers.judge.case import Case, Sizes, case
 from classifiers.judge.format import Format, Question, Scores
+from classifiers.judge.kept import Kept
 from classifiers.judge.llama_guard import LlamaGuard
 from classifiers.judge.nemoguard import NemoGuard
 from classifiers.judge.policy import Effort, Policy
@@ -20,9 +21,9 @@ from classifiers.judge.said import Said
 from classifiers.judge.shieldgemma import ShieldGemma
 from classifiers.judge.wildguard import WildGuard
 from classifiers.registry import classifier
-from classifiers.remote.cache import Cache
 from classifiers.remote.client import Client, NoAnswerError
 from classifiers.remote.options import ServerOptions
+from classifiers.remote.remembered import Remembered, Verdicts, whose
 
 Name = Literal[
     "llama_guard_3", "llama_guard_4", "qwen3guard_gen", "wildguard", "shieldgemma", "nemoguard", "gpt_oss_safeguard", "policy"
@@ -90,7 +91,7 @@ _FORMATS: Mapping[Name, Callable[[JudgeOptions], Format]] = MappingProxyType(
 )
 
 
-@classifier("judge", options=JudgeOptions)
+@classifier("judge", options=JudgeOptions, remembers=True)
 class Judge:
     """A guard model behind an OpenAI-compatible server: Llama Guard, Qwen3Guard, WildGuard, ShieldGemma, or your own policy."""
 
@@ -99,14 +100,15 @@ class Judge:
     opener = 0
     steady = True  # of a message it is shown nothing but the passage; only a reply comes with its prompt
 
-    def __init__(self, options: JudgeOptions) -> None:
-        self._model, self._kind = options.model, options.format
+    def __init__(self, options: JudgeOptions, verdicts: Verdicts | None = None) -> None:
+        self._model = options.model
         self._format = _FORMATS[options.format](options)
         self._sizes = Sizes(options.longest, options.most_before, options.most_prompt)
         self.categories = self._format.categories
         self.lookback = options.most_before
         self._client = Client(options)
-        self._cache: Cache[Scores] = Cache(options.cache)
+        form = Kept(self.categories)
+        self._known: Remembered[Scores] = Remembered(options.cache, whose("judge", options), form, verdicts)
 
     def safe_upto(self, text: str) -> int:
         return len(text)
@@ -138,11 +140,11 @@ class Judge:
     async def _scores(self, shown: Case, tenant: str) -> Scores:
         """The verdict, remembered by tenant: nobody learns from the time of an answer what others have asked."""
         side = "prompt" if shown.reply is None else "reply"
-        key = self._cache.key(self._kind, self._model, tenant, side, shown.prompt, shown.reply or "")
-        scores = self._cache.get(key)
+        name = (tenant, side, shown.prompt, shown.reply or "")
+        (scores,) = await self._known.get([name])
         if scores is None:
             scores = self._format.read(shown, await self._answers(self._format.ask(shown)))
-            self._cache.put(key, scores)
+            self._known.put(name, scores)
         return scores
 
     async def _answers(self, questions: Sequence[Question]) -> Sequence[Said]:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
+
+
+def keyed(secret: bytes, parts: Iterable[str | bytes]) -> bytes:
+    """A keyed hash (BLAKE2b, 256 bits) over the parts, each with its length, so that no two lists look alike."""
+    mac = blake2b(key=secret, digest_size=32)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        mac.update(len(data).to_bytes(8, "big") + data)
+    return mac.digest()
 
 
 class Cache(Generic[V]):
@@ -21,12 +31,8 @@ class Cache(Generic[V]):
         return len(self._values)
 
     def key(self, *parts: str) -> bytes:
-        """An HMAC (BLAKE2b with a key, 256 bits) over the parts, each with its length, so that no two lists look alike."""
-        mac = blake2b(key=self._secret, digest_size=32)
-        for part in parts:
-            data = part.encode("utf-8", "surrogatepass")
-            mac.update(len(data).to_bytes(8, "big") + data)
-        return mac.digest()
+        """What a value is found by."""
+        return keyed(self._secret, parts)
 
     def get(self, key: bytes) -> V | None:
         """The value, which counts as used now; None where there is none."""

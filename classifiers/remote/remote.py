@@ -13,11 +13,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from classifiers.finding import Context, Finding, Findings, Passage, Unit, Unjudged
 from classifiers.registry import classifier
 from classifiers.remote import fms, moderations, oip, tei, vllm
-from classifiers.remote.cache import Cache
 from classifiers.remote.client import Client, NoAnswerError, clean
+from classifiers.remote.kept import Hits, Kept
 from classifiers.remote.options import ServerOptions
 from classifiers.remote.pieces import pieces
 from classifiers.remote.protocol import Seen, Speaks
+from classifiers.remote.remembered import Remembered, Verdicts, whose
 from classifiers.remote.scores import Activation
 
 Name = Literal["vllm_classify", "vllm_pooling", "tei", "oip_v2", "fms", "openai_moderations"]
@@ -117,10 +118,7 @@ class Piece:
     text: str
 
 
-Hits = tuple[Finding, ...]
-
-
-@classifier("remote", options=RemoteOptions)
+@classifier("remote", options=RemoteOptions, remembers=True)
 class Remote:
     """A classifier on a server: vLLM, text-embeddings-inference, KServe and Triton, FMS detectors, OpenAI's moderations."""
 
@@ -130,12 +128,13 @@ class Remote:
     opener = 0
     steady = True
 
-    def __init__(self, options: RemoteOptions) -> None:
+    def __init__(self, options: RemoteOptions, verdicts: Verdicts | None = None) -> None:
         self._options = options
         self._speaks = _SPEAKS[options.protocol](options)
         self.categories = frozenset(category for category in options.labels.values() if category)
         self._client = Client(options)
-        self._cache: Cache[Hits] = Cache(options.cache)
+        form = Kept(self.categories)
+        self._known: Remembered[Hits] = Remembered(options.cache, whose("remote", options), form, verdicts)
 
     def safe_upto(self, text: str) -> int:
         return len(text)
@@ -162,9 +161,8 @@ class Remote:
 
     async def _judged(self, wanted: Sequence[Piece], tenant: str) -> Mapping[Piece, Hits | Unjudged]:
         """What is known of each piece, by asking for what is not."""
-        keys = {piece: self._cache.key(tenant, piece.text) for piece in wanted}
-        remembered = {piece: self._cache.get(key) for piece, key in keys.items()}
-        known: dict[Piece, Hits | Unjudged] = {piece: hits for piece, hits in remembered.items() if hits is not None}
+        remembered = zip(wanted, await self._known.get([(tenant, piece.text) for piece in wanted]), strict=True)
+        known: dict[Piece, Hits | Unjudged] = {piece: hits for piece, hits in remembered if hits is not None}
         asked = [piece for piece in wanted if piece not in known]
         size = self._options.batch
         batches = [asked[at : at + size] for at in range(0, len(asked), size)]
@@ -172,7 +170,7 @@ class Remote:
             for piece, hits in zip(batch, answers, strict=True):
                 known[piece] = hits
                 if not isinstance(hits, Unjudged):
-                    self._cache.put(keys[piece], hits)
+                    self._known.put((tenant, piece.text), hits)
         return known
 
     async def _ask(self, batch: Sequence[Piece]) -> Sequence[Hits | Unjudged]:
