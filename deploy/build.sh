@@ -6,11 +6,11 @@
 #   deploy/build.sh check VENV         prove that VENV serves: no root, no place to write but one, no tools
 #   deploy/build.sh                    all three, in a temporary folder (what CI runs)
 #
-# EXTRAS (pii,postgres) are the extras that go in. PYTHON (python3) is the interpreter; its own pip does the installing.
+# EXTRAS (pii,postgres,otel) are the extras that go in. PYTHON (python3) is the interpreter; its own pip does the installing.
 set -euo pipefail
 here=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PYTHON=${PYTHON:-python3}
-EXTRAS=${EXTRAS:-pii,postgres}
+EXTRAS=${EXTRAS:-pii,postgres,otel}
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1767225600} # the same sources make the same wheel, byte for byte
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -76,6 +76,7 @@ check() {
   "$venv/bin/python" -c 'import pip' 2>/dev/null && fail 'pip is in the environment'
   "${nobody[@]}" "$venv/bin/sluicegate" --version | grep -q '^sluicegate ' || fail 'sluicegate --version'
   "${nobody[@]}" "$venv/bin/sluicegate" policy check default >"$log" 2>&1 || { cat "$log" >&2; fail 'policy check default'; }
+  [[ ,$EXTRAS, != *,otel,* ]] || "$venv/bin/python" -c 'import opentelemetry.sdk.trace' || fail 'no OpenTelemetry'
   "${nobody[@]}" touch "$work/here/x" 2>/dev/null && fail 'the working directory can be written'
 
   port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

@@ -90,6 +90,7 @@ class Service(Strict):
     restart: Literal["unless-stopped"] | None = None
     stop_grace_period: Duration = "10s"
     shm_size: str = ""
+    mem_limit: str = ""
     user: str = ""
 
 

@@ -1,5 +1,5 @@
-"""What others publish about their formats, as their packages bring it: the definitions of operators' kinds (npm), and the schema of
-compose files (PyPI). `make setup-schemas` installs both; nothing of them is in this repository."""
+"""What others publish about their formats, as their packages bring it: the definitions of operators' kinds (npm), and the schema
+of compose files (PyPI). `make setup-schemas` installs both; nothing of them is in this repository."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PUBLISHED = frozenset({"HTTPRoute", "ServiceMonitor", "PrometheusRule"})
 
 
 def refused(objects: Sequence[Object]) -> list[str]:
-    """What operators would not take, by the patterns, ranges and enumerations of their definitions. Unknown keys are none of their
-    business: a server drops them. Skips where the definitions are not installed."""
+    """What operators would not take, by the patterns, ranges and enumerations of their definitions. Unknown keys are none of
+    their business: a server drops them. Skips where the definitions are not installed."""
     if shutil.which("node") is None or not (NODE / "node_modules" / "@kubernetes-models").is_dir():
         pytest.skip("the definitions of operators' kinds are not installed: make setup-schemas (wants node and npm)")
     done = subprocess.run(

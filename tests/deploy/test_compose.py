@@ -11,7 +11,7 @@ from classifiers.registry import Registry
 from policies.load import chosen, load_all
 from proxy.settings import PREFIX, Settings, SettingsError, load
 from proxy.sizing.commands import vllm
-from tests.deploy.cluster import DEPLOY, environment
+from tests.deploy.cluster import DEPLOY, Object, environment, read
 from tests.deploy.composed import Compose, Service, compose
 from tests.deploy.program import WrongArgumentsError, parsed
 from tests.deploy.test_kubernetes import fitting, flags_of
@@ -48,8 +48,10 @@ def told(text: str) -> str:
 def test_the_settings_are_the_programs_own(written: Compose) -> None:
     assert told(TEXT) == ""
     found = settings(written.services["sluicegate"])
-    assert (found.keys, found.workers, found.host, found.allow_anonymous) == ("required", 2, "0.0.0.0", False)
-    assert found.redis_url  # two workers do not share limits without it
+    assert (found.keys, found.host, found.allow_anonymous) == ("required", "0.0.0.0", False)
+    model = written_flags(written.services["vllm"].command)
+    assert found.workers * found.upstream_concurrency == int(model["max-num-seqs"])
+    assert found.redis_url  # whoever sets more workers needs it: they do not share limits without it
 
 
 def test_the_policy_in_force_loads(written: Compose) -> None:
@@ -82,6 +84,38 @@ def test_what_the_gate_needs_is_reached_by_its_name(written: Compose) -> None:
         assert urlsplit(address).port == port
         assert "back" in written.services[urlsplit(address).hostname or ""].networks
     assert written.networks["back"].internal
+
+
+def sources() -> dict[str, Object]:
+    """What Grafana finds, by uid."""
+    folder = DEPLOY / "grafana" / "provisioning" / "datasources"
+    files = [read(path.read_text("utf-8"))[0] for path in sorted(folder.glob("*.yaml"))]
+    return {each["uid"]: each for file in files for each in file["datasources"]}
+
+
+def test_a_point_of_a_dashboard_leads_to_its_trace(written: Compose) -> None:
+    gate, found = written.services["sluicegate"], sources()
+    told = urlsplit(gate.environment["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    assert (told.hostname, told.port) == ("traces", 4318)
+    assert settings(gate).traces == "auto"
+    assert settings(gate).workers == 1  # several keep no examples
+    assert "--enable-feature=exemplar-storage" in written.services["prometheus"].command
+    (leads,) = found["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    assert leads == {"name": "trace_id", "datasourceUid": "traces"}
+    assert found["traces"]["type"] == "jaeger"
+
+
+def test_grafana_finds_its_sources(written: Compose) -> None:
+    asked = {each["uid"]: urlsplit(each["url"]) for each in sources().values()}
+    assert {name: each.port for name, each in asked.items()} == {"prometheus": 9090, "traces": 16686}
+    for each in asked.values():
+        assert set(written.services[each.hostname or ""].networks) & set(written.services["grafana"].networks)
+
+
+def test_the_image_has_what_the_file_asks_of_it(written: Compose) -> None:
+    (extras,) = re.findall(r"^ARG EXTRAS=(\S+)$", (DEPLOY / "Containerfile").read_text("utf-8"), re.MULTILINE)
+    assert {"postgres", "otel"} <= set(extras.split(","))
+    assert f"EXTRAS:-{extras}}}" in (DEPLOY / "build.sh").read_text("utf-8")
 
 
 def test_only_the_gate_and_grafana_are_reached_from_outside(written: Compose) -> None:
