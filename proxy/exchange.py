@@ -11,6 +11,7 @@ from classifiers.finding import Channel
 from policies.policy import Policy
 from policies.verdict import Action, Asked, Blind, Reason, Verdict
 from proxy.records.audit import Closed, Opened, Outcome, Repaired
+from proxy.telemetry.guards import Guards
 from proxy.telemetry.span import NO_SPAN, Span
 from proxy.upstream.protocol import Usage
 
@@ -53,6 +54,7 @@ class Exchange:
     sizes: dict[str, int] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)  # hashes of the sealed texts, where the policy keeps any
     span: Span = NO_SPAN  # its trace, where there are traces
+    guards: Guards | None = None  # the part of it that tells of the guard
 
     def note(self, verdict: Verdict, place: str = "", worst: Action | None = None) -> None:
         """Puts a verdict on record; `place` says where in the request it fell."""

@@ -18,9 +18,10 @@ import httpx
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from classifiers.asked_within import trace_headers
 from classifiers.remote.breaker import Breaker, Clock
 from classifiers.remote.line import Answer, FullError, Line, TooMuchError
-from classifiers.remote.options import ServerOptions
+from classifiers.remote.options import ServerOptions, ours
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class Client:
         secure = options.url.startswith("https:")
         ca_file = str(options.ca_file) if options.ca_file else None
         self._tls = ssl.create_default_context(cafile=ca_file) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._traced = ours(options.url) if options.traceparent is None else options.traceparent
         self._lines: dict[asyncio.AbstractEventLoop, Line] = {}
         self._closed = False
 
@@ -82,7 +84,8 @@ class Client:
         if entry is None:
             raise NoAnswerError("breaker open")
         try:
-            answer = await self._within(path, orjson.dumps(body), {**self._headers, **(headers or {})})
+            told = trace_headers() if self._traced else ()
+            answer = await self._within(path, orjson.dumps(body), {**self._headers, **(headers or {}), **dict(told)})
         except NoAnswerError as error:
             (self._breaker.failed if error.blame else self._breaker.left)(entry)
             raise

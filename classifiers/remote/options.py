@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -26,6 +27,20 @@ _SCHEMA = {"anyOf": [{"type": "string", "examples": ["500ms", "2s", "5m"]}, {"ty
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=3600, allow_inf_nan=False), WithJsonSchema(_SCHEMA)]
 
 
+OWN_NAMES = (".svc", ".cluster.local", ".internal", ".local", ".localhost", ".home.arpa")
+"""How names end that nobody outside can own: Kubernetes' services, and what RFC 6761, 6762, 8375 and ICANN set apart."""
+
+
+def ours(url: str) -> bool:
+    """Whether a server stands in our own house, as far as its address tells: a name without a dot or with one of `OWN_NAMES`, or
+    an address that is not routed outside."""
+    host = httpx.URL(url).host.strip("[]").rstrip(".").lower()
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith(OWN_NAMES)
+
+
 class BreakerOptions(BaseModel):
     """After `failures` failed calls within `seconds` nobody is asked for `pause` seconds; then one call tries."""
 
@@ -42,7 +57,8 @@ class ServerOptions(Options):
 
     `deadline`: seconds for one call, waiting for its turn included: less than the rule's `within` (2 s unless it says otherwise),
     or slow calls end before they can count as failures. `concurrency`: calls under way at once; `waiting`: calls that may wait
-    for their turn, one more is an overload. `cache`: verdicts that are remembered, 0 for none.
+    for their turn, one more is an overload. `cache`: verdicts that are remembered, 0 for none. `traceparent`: whether the server
+    is told which trace a call is part of; where nothing is said, servers of our own are, by their address (`ours`).
     """
 
     url: str
@@ -54,6 +70,7 @@ class ServerOptions(Options):
     waiting: int = Field(default=64, ge=0, le=65536)
     breaker: BreakerOptions = BreakerOptions()
     cache: int = Field(default=4096, ge=0, le=1_000_000)
+    traceparent: bool | None = None
 
     @field_validator("url")
     @classmethod

@@ -115,8 +115,9 @@ class Recorded:
     def headers(self) -> Sequence[tuple[str, str]]:
         return _traceparent(self._span.get_span_context())
 
-    def begin(self, name: str, kind: Kind = "internal") -> Span:
-        return of(self._tracer, self._tracer.start_span(name, self._within(), KINDS[kind]))
+    def begin(self, name: str, kind: Kind = "internal", ago: float = 0.0) -> Span:
+        began = time.time_ns() - int(ago * 1e9) if ago > 0 else None
+        return of(self._tracer, self._tracer.start_span(name, self._within(), KINDS[kind], start_time=began))
 
     def _within(self) -> Context:
         if self._context is None:
@@ -169,7 +170,7 @@ class Passing:
     def headers(self) -> Sequence[tuple[str, str]]:
         return _traceparent(self._context)
 
-    def begin(self, name: str, kind: Kind = "internal") -> Span:
+    def begin(self, name: str, kind: Kind = "internal", ago: float = 0.0) -> Span:
         return self
 
     def past(self, name: str, seconds: float, notes: Mapping[str, Value]) -> None: ...

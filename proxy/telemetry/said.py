@@ -128,7 +128,8 @@ def _ended(exchange: Exchange) -> None:
     span = exchange.span
     if span.live:
         span.note(became(exchange))
-        if exchange.upstream_first is not None:
+        told = exchange.guards is not None and exchange.guards.end(guarded(exchange))
+        if not told and exchange.upstream_first is not None:
             since = time.perf_counter() - exchange.started - exchange.upstream_first
             span.past("reply guard", since, guarded(exchange))
         if kind := failure(exchange):

@@ -28,8 +28,8 @@ class Span(Protocol):
         """W3C's `traceparent`, for a server that is asked within this span."""
         ...
 
-    def begin(self, name: str, kind: Kind = "internal") -> Span:
-        """A span within this one, which begins now."""
+    def begin(self, name: str, kind: Kind = "internal", ago: float = 0.0) -> Span:
+        """A span within this one, which begins now, or began so many seconds ago."""
         ...
 
     def past(self, name: str, seconds: float, notes: Mapping[str, Value]) -> None:
@@ -69,7 +69,7 @@ class NoSpan:
     trace_id = ""
     headers: Sequence[tuple[str, str]] = ()
 
-    def begin(self, name: str, kind: Kind = "internal") -> Span:
+    def begin(self, name: str, kind: Kind = "internal", ago: float = 0.0) -> Span:
         return self
 
     def past(self, name: str, seconds: float, notes: Mapping[str, Value]) -> None: ...

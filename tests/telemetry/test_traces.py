@@ -48,10 +48,15 @@ def test_an_exchange_is_one_trace_with_a_span_for_each_part(told: Collector) -> 
     with fake_model(scenes=[{"think": "Let me see.", "say": "Hello there."}]) as model, stack(PATTERNS, model.url) as proxy:
         answer = proxy.ask("hi", temperature=0.6, max_tokens=50)
         port = model.port
-    assert names(told) == ["chat deepseek-r1", "limits", "prompt guard", "reply guard", "upstream"]
+    parts = ["limits", "prompt guard", "reply guard", "upstream"]
+    assert names(told) == ["chat deepseek-r1", "guard answer", "guard prompt", *parts]
     root = told.one("chat deepseek-r1")
     assert {span.trace for span in told.spans} == {root.trace}
-    assert {span.parent for span in told.spans} == {"", root.id}
+    assert {told.one(name).parent for name in parts} == {root.id}
+    assert {told.one(f"guard {name}").parent for name in ("prompt", "answer")} == {
+        told.one("prompt guard").id,
+        told.one("reply guard").id,
+    }
     assert (root.kind, root.parent, root.failed) == (SERVER, "", False)
     record, usage = proxy.closed(), answer.json()["usage"]
     expected = {
@@ -173,7 +178,7 @@ def test_a_collector_that_refuses_is_counted_and_nobody_waits(told: Collector) -
     told.status = 400
     with fake_model(scenes=[HELLO]) as model, stack(PATTERNS, model.url) as proxy:
         assert proxy.ask("hi").status_code == 200
-    assert counted(proxy) == {"sent": 0, "failed": 5, "dropped": 0}
+    assert counted(proxy) == {"sent": 0, "failed": 7, "dropped": 0}
 
 
 def test_a_collector_that_hangs_costs_spans_and_not_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +193,7 @@ def test_a_collector_that_hangs_costs_spans_and_not_answers(monkeypatch: pytest.
             for _ in range(5):
                 assert proxy.ask("hi").status_code == 200
         ends = counted(proxy)
-    assert sum(ends.values()) == 30
+    assert sum(ends.values()) == 42
     assert ends["sent"] == 0
 
 
