@@ -197,6 +197,10 @@ class Settings(BaseModel):
     audit_ship: Literal["none", "database"] = Field(
         "none", description="Where the ledger is sent on to, besides its files: none, or database, which all replicas share."
     )
+    audit_ship_texts: bool = Field(False, description="Sealed texts that policies keep are sent there too.")
+    audit_without_database: Literal["spool", "refuse"] = Field(
+        "spool", description="While that database is gone: spool, lines wait on the disk; refuse, new exchanges are refused (500)."
+    )
     audit_spool_bytes: int = Field(
         1 << 30, ge=1 << 16, le=1 << 40, description="What may wait to be sent on; beyond it new exchanges are refused (500)."
     )
@@ -264,6 +268,8 @@ class Settings(BaseModel):
     def _shipped(self) -> Settings:
         if self.audit_ship == "database" and (not self.database or self.audit in ("stdout", "-", "stderr", "off")):
             raise ValueError("audit_ship: the ledger goes to a file (audit) and from there to the database: both must be named")
+        if self.audit_ship == "none" and (self.audit_ship_texts or self.audit_without_database == "refuse"):
+            raise ValueError("audit_ship_texts, audit_without_database: nothing is sent to a database: say audit_ship: database")
         return self
 
     @model_validator(mode="after")

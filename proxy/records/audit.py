@@ -45,7 +45,12 @@ __all__ = [
 class Room(Protocol):
     """Whether there is room for more, where lines wait to be sent on."""
 
-    full: bool
+    @property
+    def full(self) -> bool:
+        """Whether there is none."""
+        ...
+
+    why: str
 
 
 class Audit:
@@ -71,7 +76,7 @@ class Audit:
     def open(self, record: Opened) -> None:
         """Puts the exchange on record. Without this line nothing may be sent to the model or the client."""
         if self.room is not None and self.room.full:
-            raise AuditError("too many lines of the ledger wait to be sent to the database (audit_spool_bytes)")
+            raise AuditError(self.room.why)
         self._write(opening(record))
 
     def close(self, record: Closed) -> None:

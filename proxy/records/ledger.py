@@ -15,8 +15,11 @@ from proxy.records.archive import Archive, texts_folder
 from proxy.records.audit import Audit
 from proxy.records.record import AuditError
 from proxy.records.ship import Shipper, shipping, watching
+from proxy.records.ship_texts import TextShipper
 from proxy.records.sinks import anchor, sink
-from proxy.records.spool import Spool
+from proxy.records.spool import Contact, Spool
+from proxy.records.textspool import TextFollower
+from proxy.records.textstore import TextStore
 from proxy.settings import Settings
 from proxy.state.place import place
 
@@ -46,12 +49,16 @@ class News(Protocol):
         """So many times old texts could not be erased."""
         ...
 
-    def waiting(self, size: int, lines: int) -> None:
-        """So many bytes and lines wait to be sent on."""
+    def waiting(self, size: int, lines: int, texts: int) -> None:
+        """So many bytes and lines wait to be sent on, and so many bytes of sealed texts."""
         ...
 
     def unshipped(self, failed: int) -> None:
         """So many tries to send lines on have failed."""
+        ...
+
+    def refusing(self, full: bool) -> None:
+        """Whether new exchanges are refused, since no more may wait."""
         ...
 
 
@@ -59,15 +66,30 @@ def ledger_of(settings: Settings) -> Audit:
     """The ledger that the settings ask for. Raises `AuditError` where it, or the place for its heads, cannot be written."""
     heads = anchor(settings.audit_heads) if settings.audit_heads else None
     archive = Archive(texts_folder(settings.audit, settings.audit_texts), os.environ)
-    room = Spool(Path(settings.audit), settings.audit_spool_bytes) if settings.audit_ship == "database" else None
+    room = _spool(settings, archive) if settings.audit_ship == "database" else None
     return Audit(sink(settings.audit, fsync=settings.audit_fsync), heads, room, archive)
+
+
+def _spool(settings: Settings, archive: Archive) -> Spool:
+    path, store = Path(settings.audit), archive.store
+    sent = store is not None and settings.audit_ship_texts
+    texts = TextFollower(store, _texts_mark(path)) if sent and store is not None else None
+    return Spool(path, settings.audit_spool_bytes, texts, _contact(settings))
+
+
+def _texts_mark(path: Path) -> Path:
+    return path.with_name(path.name + ".shipped.texts")
+
+
+def _contact(settings: Settings) -> Contact | None:
+    return Contact(Path(settings.audit)) if settings.audit_without_database == "refuse" else None
 
 
 @asynccontextmanager
 async def tended(audit: Audit, settings: Settings, news: News) -> AsyncIterator[None]:
     """Anchors heads, erases old texts and sends lines on again and again while the block runs, and ends the ledger with it."""
     work = [_anchoring(audit, settings.audit_heads_seconds, news), _expiring(audit, news)]
-    shipper = _shipper(settings) if isinstance(audit.room, Spool) else None
+    shipper = shipper_of(settings) if isinstance(audit.room, Spool) else None
     if shipper is not None and isinstance(audit.room, Spool):
         work += [shipping(shipper, news), watching(audit.room, news)]
     tasks = [asyncio.create_task(each, name="ledger") for each in work]
@@ -82,17 +104,23 @@ async def tended(audit: Audit, settings: Settings, news: News) -> AsyncIterator[
         except AuditError:
             log.exception("audit")
         if shipper is not None:
-            await _last(shipper)
+            await send_last(shipper)
 
 
-def _shipper(settings: Settings) -> Shipper | None:
+def shipper_of(settings: Settings) -> Shipper | None:
+    """Who sends this ledger's lines and texts to the database; None where there is none, or the settings want it not."""
     from proxy.state.database import Database
 
     where = place(settings.database)
-    return None if where is None else Shipper(Path(settings.audit), Database(where))
+    if where is None or settings.audit_ship != "database":
+        return None
+    path, folder, database = Path(settings.audit), texts_folder(settings.audit, settings.audit_texts), Database(where)
+    mark, send = _texts_mark(path), settings.audit_ship_texts
+    texts = None if folder is None else TextShipper(TextStore(folder), mark, database, send=send)
+    return Shipper(path, database, texts, _contact(settings))
 
 
-async def _last(shipper: Shipper) -> None:
+async def send_last(shipper: Shipper) -> None:
     """Sends what is left, if that goes quickly; else it waits for the next start."""
     try:
         async with asyncio.timeout(LAST_SECONDS):

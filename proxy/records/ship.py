@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxy.records.chain import unsealed
-from proxy.records.spool import Follower, Position, Spool
+from proxy.records.spool import Contact, Follower, Position, Spool
 
 if TYPE_CHECKING:
+    from proxy.records.ship_texts import TextShipper
     from proxy.state.database import Database
 
 log = logging.getLogger("sluicegate")
@@ -31,20 +32,26 @@ LONGEST_PAUSE = 5.0
 class News(Protocol):
     """Who hears how shipping goes."""
 
-    def waiting(self, size: int, lines: int) -> None:
-        """So many bytes and lines of the ledger wait to be sent on."""
+    def waiting(self, size: int, lines: int, texts: int) -> None:
+        """So many bytes and lines of the ledger wait to be sent on, and so many bytes of sealed texts."""
         ...
 
     def unshipped(self, failed: int) -> None:
         """So many tries have failed."""
         ...
 
+    def refusing(self, full: bool) -> None:
+        """Whether new exchanges are refused, since no more may wait."""
+        ...
+
 
 class Shipper:
-    """Sends what stands in the ledger's files to the database."""
+    """Sends what stands in the ledger's files to the database, and sealed texts with `texts`. `contact` is told of each success."""
 
-    def __init__(self, path: Path, database: Database) -> None:
-        self._follower, self._database = Follower(path), database
+    def __init__(
+        self, path: Path, database: Database, texts: TextShipper | None = None, contact: Contact | None = None
+    ) -> None:
+        self._follower, self._database, self._texts, self._contact = Follower(path), database, texts, contact
         self._lock_path = path.with_name(path.name + ".shipped.lock")
         self._lock = -1
         self._ready = False
@@ -63,7 +70,7 @@ class Shipper:
         return True
 
     async def once(self) -> int:
-        """Sends the next lines; how many. Raises `OSError` or one of `proxy.state.database.GONE`: then it is tried again."""
+        """Sends the next lines, and the next texts; 0 where all is sent. Raises `OSError` or one of `proxy.state.database.GONE`: then it is tried again."""
         from proxy.state.migrate import ready
 
         if not self._ready:
@@ -75,7 +82,10 @@ class Shipper:
             await _sent(self._database, lines)
             await asyncio.to_thread(self._follower.remember, after)
         self._position = after
-        return len(lines)
+        moved = await self._texts.once() if self._texts is not None else 0
+        if self._contact is not None:
+            await asyncio.to_thread(self._contact.made)
+        return len(lines) + moved
 
     async def aclose(self) -> None:
         """Lets another worker take over."""
@@ -111,7 +121,9 @@ async def watching(spool: Spool, news: News) -> None:
     """Looks for ever at how much waits."""
     while True:
         try:
-            news.waiting(*await asyncio.to_thread(spool.look))
+            size, lines = await asyncio.to_thread(spool.look)
+            news.waiting(size, lines, spool.texts)
+            news.refusing(spool.full)
         except OSError as error:
             log.error("the waiting lines of the ledger cannot be counted: %s", error.strerror)
         await asyncio.sleep(EVERY)

@@ -15,10 +15,15 @@ from pathlib import Path
 
 import orjson
 
+from proxy.records.textspool import TextFollower
+
 PIECE = 1 << 20
 """Bytes that are read at a time; a longer line is read as a whole."""
 QUIET = 2.0
 """Seconds after which nobody writes to a file any more that was moved away."""
+GONE_AFTER = 5.0
+"""Seconds without an answer after which the database is gone, for those who want no exchange without it."""
+NOT_SEEN = "the database does not take the ledger, and nothing may wait for it (audit_without_database)"
 COUNTED = 8 << 20
 """Bytes of waiting lines that are counted; of more the number is an estimate."""
 
@@ -99,17 +104,53 @@ class Follower:
         return next((number for number, (begin, _) in enumerate(files) if begin == position.begin), 0)
 
 
-class Spool:
-    """How much waits on the disk, and whether that is too much: then no new exchange may begin."""
+class Contact:
+    """When the database last took what waits, for all workers: the one that sends writes it down beside the ledger.
 
-    def __init__(self, path: Path, most: int) -> None:
-        self._follower, self._most = Follower(path), most
-        self.full = False
+    The system's steady clock, so that nobody's setting of the time makes a database look gone, or there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._seen = path.with_name(path.name + ".shipped.seen")
+
+    def made(self) -> None:
+        """It answered just now. Raises `OSError`."""
+        new = self._seen.with_name(self._seen.name + ".new")
+        new.write_text(str(time.monotonic()), "ascii")
+        os.replace(new, self._seen)
+
+    def lost(self) -> bool:
+        """Whether it has not answered for `GONE_AFTER` seconds."""
+        try:
+            return not 0 <= time.monotonic() - float(self._seen.read_text("ascii")) < GONE_AFTER
+        except (OSError, ValueError):
+            return True
+
+
+class Spool:
+    """How much waits on the disk, and whether a new exchange may begin.
+
+    Not where more than `most` bytes wait, of lines and of sealed texts; with `contact`, not while the database is gone either.
+    """
+
+    def __init__(self, path: Path, most: int, texts: TextFollower | None = None, contact: Contact | None = None) -> None:
+        self._follower, self._most, self._texts, self._contact = Follower(path), most, texts, contact
+        self.texts = 0
+        self.why = "" if contact is None else NOT_SEEN
+
+    @property
+    def full(self) -> bool:
+        """Whether no new exchange may begin; `why` says so in words."""
+        return bool(self.why)
 
     def look(self) -> tuple[int, int]:
-        """Looks at the files: bytes and lines that wait. Raises `OSError`."""
+        """Looks at the files: bytes and lines that wait; `texts` are the bytes of sealed texts. Raises `OSError`."""
         size, lines = self._follower.waiting()
-        self.full = size > self._most
+        self.texts = self._texts.waiting() if self._texts is not None else 0
+        if size + self.texts > self._most:
+            self.why = "too many lines of the ledger wait to be sent to the database (audit_spool_bytes)"
+        else:
+            self.why = NOT_SEEN if self._contact is not None and self._contact.lost() else ""
         return size, lines
 
 

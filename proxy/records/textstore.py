@@ -63,7 +63,7 @@ class TextStore:
         day = datetime.fromtimestamp(kept.at, UTC).date().isoformat()
         fd = os.open(self.folder / f"{day}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            line = b"\n" + _line(kept) + b"\n"  # so that it never hangs on a line that did not fit
+            line = b"\n" + line_of(kept) + b"\n"  # so that it never hangs on a line that did not fit
             if (written := os.write(fd, line)) < len(line):
                 raise OSError(f"only {written} of {len(line)} bytes fitted into {self.folder}")
         finally:
@@ -71,10 +71,10 @@ class TextStore:
 
     def all(self) -> Iterator[Kept]:
         """Everything that is there, oldest day first."""
-        for path in self._files():
+        for path in self.files():
             with path.open("rb") as file:
                 for line in file:
-                    if (kept := _read(line)) is not None:
+                    if (kept := kept_of(line)) is not None:
                         yield kept
 
     def find(self, exchange: str) -> Kept | None:
@@ -83,18 +83,19 @@ class TextStore:
 
     def erase(self, chosen: Callable[[Kept], bool]) -> int:
         """Erases the texts of exchanges that are chosen; how many there were."""
-        return sum(_erase(path, chosen) for path in self._files())
+        return sum(_erase(path, chosen) for path in self.files())
 
     def expire(self, now: float) -> int:
         """Erases what has been kept long enough, and takes away files in which nothing is left; how many exchanges it was."""
         count = self.erase(lambda kept: kept.until <= now)
         today = datetime.fromtimestamp(now, UTC).date()
-        for path in self._files():
+        for path in self.files():
             if date.fromisoformat(path.stem) < today - OLD and not _anything(path):
                 path.unlink(missing_ok=True)
         return count
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """A file per day, oldest first."""
         return sorted(path for path in self.folder.glob("????-??-??.jsonl") if _is_day(path.stem))
 
 
@@ -111,7 +112,7 @@ def _erase(path: Path, chosen: Callable[[Kept], bool]) -> int:
     with path.open("r+b", buffering=0) as raw, path.open("rb") as file:
         place = 0
         for line in file:
-            if (kept := _read(line)) is not None and chosen(kept):
+            if (kept := kept_of(line)) is not None and chosen(kept):
                 os.pwrite(raw.fileno(), b" " * (len(line) - 1), place)
                 count += 1
             place += len(line)
@@ -125,7 +126,8 @@ def _anything(path: Path) -> bool:
         return any(line.strip() for line in file)
 
 
-def _line(kept: Kept) -> bytes:
+def line_of(kept: Kept) -> bytes:
+    """Texts as a line, without its newline."""
     sealed = kept.sealed
     return orjson.dumps(
         {
@@ -145,7 +147,7 @@ def _written(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _read(line: bytes) -> Kept | None:
+def kept_of(line: bytes | str) -> Kept | None:
     """What a line holds; None for one that is erased or was cut short."""
     try:
         said: dict[str, Any] = orjson.loads(line)

@@ -6,7 +6,7 @@ for the rows after the version it has.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, ForeignKey, Integer, MetaData, String, Table, Text
 
 METADATA = MetaData(
     naming_convention={
@@ -110,3 +110,26 @@ LEDGER = Table(
     Column("line", Text, nullable=False),
 )
 """A copy of the ledger's lines, each as it stands in its file."""
+
+TEXTS = Table(
+    "texts",
+    METADATA,
+    Column("exchange", String(64), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("until", Double, nullable=False, index=True),
+    Column("tenant", String(64), nullable=False, index=True),
+    Column("line", Text, nullable=False),
+)
+"""Sealed texts of exchanges, each as it stands in a replica's file. After `until` they are erased."""
+
+ERASURES = Table(
+    "erasures",
+    METADATA,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("exchange", String(64), nullable=False, index=True),
+    Column("tenant", String(64), nullable=False),
+    Column("before", Double),
+)
+"""Which texts are to go everywhere: an empty `exchange` or `tenant` means all, no `before` those that are still to come too."""

@@ -16,6 +16,7 @@ class LedgerMetrics:
             "state",
         )
         self._waiting = metrics.gauges("ledger_waiting", "What waits on the disk to be sent on.", "livemax", "unit")
+        self._refusing = metrics.gauges("ledger_refusing", "1 while new exchanges are refused: the database is gone.", "livemax")
         self._failures = metrics.gauges("ledger_failures", "What could not be done for the ledger.", "livesum", "what")
 
     def anchored(self, lines: int, anchored: int, failed: int) -> None:
@@ -28,11 +29,16 @@ class LedgerMetrics:
         """How often old texts could not be erased."""
         self._failures("erase").set(failed)
 
-    def waiting(self, size: int, lines: int) -> None:
+    def waiting(self, size: int, lines: int, texts: int) -> None:
         """What waits on the disk to be sent to the database."""
         self._waiting("bytes").set(size)
+        self._waiting("text_bytes").set(texts)
         self._waiting("lines").set(lines)
 
     def unshipped(self, failed: int) -> None:
         """How often the database did not take lines."""
         self._failures("ship").set(failed)
+
+    def refusing(self, full: bool) -> None:
+        """Whether new exchanges are refused, since no more may wait."""
+        self._refusing().set(full)
