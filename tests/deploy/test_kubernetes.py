@@ -81,6 +81,19 @@ def test_the_model_server_is_started_as_sluicegate_size_says(clusters: Clusters,
     assert settings_of(cluster).upstream_concurrency == WANTED[name.removesuffix("-sglang")][3]
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_model_server_writes_only_where_it_may(clusters: Clusters, name: str) -> None:
+    for pod in (each for each in clusters[name].pods if is_model(each.labels)):
+        container = pod.spec["containers"][0]
+        environ, _ = environ_of(clusters[name], container)
+        assert environ["USER"]  # torch looks the user up at the start, and images know no name for its number
+        mounts = {each["mountPath"]: not each.get("readOnly") for each in container["volumeMounts"]}
+        assert not mounts[environ["HF_HOME"]]
+        for place in ("HOME", "HF_MODULES_CACHE"):  # --trust-remote-code puts a model's own code into the latter
+            assert mounts["/" + environ[place].split("/")[1]], place
+        assert mounts["/dev/shm"]  # noqa: S108  # the processes of several GPUs speak through it
+
+
 def is_model(labels: Mapping[str, str]) -> bool:
     return labels["app.kubernetes.io/component"] == "model"
 
