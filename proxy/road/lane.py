@@ -15,6 +15,7 @@ from policies.policy import Passages, Rule
 from policies.verdict import ALLOWED, Action, Mask, Verdict
 from proxy.road.doubts import Doubts, second_looks
 from proxy.road.guard import Guard, Post, Watch, look
+from proxy.road.openings import Openings
 from proxy.road.passages import clean_end, end_of_passage
 from proxy.road.redact import Redaction
 from proxy.road.restore import Veil
@@ -36,17 +37,6 @@ class Blocked:
     rule: str
     say: str
     repair: bool = False
-
-
-@dataclass(slots=True)
-class Opened:
-    """An open finding that goes on: the channel offset of its start, the first characters of it that its classifier wants to see
-    again, and whether it is masked."""
-
-    watch: Watch
-    start: int
-    masked: bool
-    head: str = ""
 
 
 class Lane:
@@ -76,7 +66,7 @@ class Lane:
         self._ending = False
         self._from = offset  # where the next passage starts, in the channel
         self._scanned = offset
-        self._opened: dict[int, Opened] = {}  # by classifier
+        self._opened = Openings()
         self._masks: list[Mask] = []  # of passages; they reach behind what has left
 
     def swift(self, texts: Sequence[str]) -> list[str] | None:
@@ -136,7 +126,7 @@ class Lane:
         self._resting = self._post.rests
         self._doubts.cut(end)
         self._ending = False
-        self._opened = {key: opened for key, opened in self._opened.items() if opened.start < end}
+        self._opened.cut(end)
 
     async def give_in(self) -> list[str]:
         """After a stop that wants a repair, where there can be none: what is held is judged again, and no rule repairs."""
@@ -215,7 +205,7 @@ class Lane:
         text = window.text if end == len(window.text) else window.text[:end]
         safe = end
         for watch in self._post.stream:
-            opened = self._opened.get(id(watch.classifier))
+            opened = self._opened.of(watch)
             if opened is None:
                 quiet = watch.classifier.safe_upto(self._shown(watch, text, window.base))
             else:
@@ -234,7 +224,7 @@ class Lane:
             return await self._asked(self._post.stream, passage)
         found: dict[str, Findings | Unjudged] = {}
         for watch in self._post.stream:
-            opened = self._opened.get(id(watch.classifier))
+            opened = self._opened.of(watch)
             view = self.window.behind(opened.head, opened.start, end, passage.final) if opened else passage
             if any(watch is each for each in stuck):
                 answer: Findings | Unjudged = Unjudged("overload: never settles")
@@ -291,10 +281,10 @@ class Lane:
         if self._post.doubts:
             safe, fresh = self._doubt(found, fresh, seen, passage, safe)
         verdict = until_block(decide(self._post.stream_rules, {**found, **fresh}, passage))
-        masks = [*verdict.masks, *self._going_on(found, passage, safe)]
+        masks = [*verdict.masks, *self._opened.going_on(found, passage, safe)]
         for watch in self._post.stream:
             for rule in watch.rules:
-                self._note_open(watch, rule, fresh.get(rule.name, ()), passage)
+                self._opened.note(watch, rule, fresh.get(rule.name, ()), passage)
         return safe, verdict, masks
 
     def _doubt(self, found: Found, fresh: Fresh, seen: Fresh, passage: Passage, safe: int) -> tuple[int, Fresh]:
@@ -309,29 +299,6 @@ class Lane:
             fresh = {name: [each for each in findings if each.start < safe] for name, findings in fresh.items()}
             self._doubts.look_again()  # in the next step, with whatever else is in doubt up to its end
         return safe, fresh
-
-    def _note_open(self, watch: Watch, rule: Rule, new: Sequence[Finding], passage: Passage) -> None:
-        for finding in new:
-            if finding.open:
-                known = self._opened.get(id(watch.classifier))
-                masked = rule.do is Action.REDACT or (known is not None and known.masked)
-                self._opened[id(watch.classifier)] = Opened(watch, passage.offset + finding.start, masked)
-
-    def _going_on(self, found: Found, passage: Passage, safe: int) -> list[Mask]:
-        """The continuations of what was open when the last text left; open as long as its end is not settled."""
-        masks: list[Mask] = []
-        for key, opened in list(self._opened.items()):
-            answer = found[opened.watch.rules[0].name]
-            end: int | None = safe  # could not see the end: then it goes on
-            if not isinstance(answer, Unjudged):
-                on = [each for each in answer if each.start < passage.begin < each.end]
-                end = safe if any(each.open or each.end > safe for each in on) else None
-            if end is None:
-                del self._opened[key]
-                end = max((each.end for each in on), default=passage.begin)
-            if opened.masked:
-                masks.append(Mask(passage.offset + passage.begin - 1, passage.offset + end, "", key in self._opened))
-        return masks
 
     def _act(
         self, verdicts: Sequence[tuple[Passage, Verdict, bool]], safe: int, masks: list[Mask], out: list[str], begun: int
@@ -368,10 +335,7 @@ class Lane:
         """Lets text up to a channel offset leave, with the masks that begin before it."""
         window = self.window
         upto = max(offset - window.base, window.done)
-        for opened in self._opened.values():
-            first = opened.start + len(opened.head) - window.base
-            last = min(opened.start + opened.watch.classifier.opener - window.base, upto)
-            opened.head += window.text[first:last] if first < last else ""
+        self._opened.keep_heads(window, upto)
         begun = [mask for mask in masks if mask.start < offset] if masks else []
         if begun and self._redaction is not None:
             begun = self._redaction.written(begun, window.text, window.base, window.base + window.done)
