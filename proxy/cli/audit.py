@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from proxy.cli import audit_export, audit_texts
+from proxy.cli.audit_record import readable
 from proxy.cli.paint import console, painted, visible
 from proxy.cli.stored import SettingsOption, refuse, settings_of
 
@@ -73,7 +73,7 @@ def verify(
     from proxy.records.verify import verify as proven
 
     paths, anchors = _files(files, settings), heads or []
-    with _readable(), _progress(paths, as_json) as tell:
+    with readable(), _progress(paths, as_json) as tell:
         kept = KeptProof(TextStore(texts)) if texts else None
 
         def met(row: Row) -> None:
@@ -146,7 +146,7 @@ def show(
     words = (exchange, policy, tenant, key, outcome, rule, action, channel)
     question = Question(begin, end, *(frozenset(each or ()) for each in words))
     shown = {"pretty": show_pretty, "json": show_json, "csv": show_csv}[how]
-    with _readable():
+    with readable():
         count = shown(stories(_files(files, settings), question))
     if not count and how == "pretty":
         console(sys.stderr).print("No exchange is like that.")
@@ -168,18 +168,6 @@ def _files(files: list[Path] | None, settings: Path | None) -> list[Path]:
     if where in ("stdout", "-", "stderr", "off"):
         refuse([f"the ledger goes to {where} (the setting audit): name the files in which it was kept"], code=2)
     return [Path(where)]
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has seen enough
-        raise typer.Exit(0) from None
-    except (OSError, EOFError) as error:
-        name = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
-        refuse([f"{name}{getattr(error, 'strerror', None) or error}"], code=2)
 
 
 @contextmanager

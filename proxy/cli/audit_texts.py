@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from proxy.cli.audit_record import on_record, shared
 from proxy.cli.paint import console, painted, visible
-from proxy.cli.stored import SettingsOption, operator, refuse, settings_of
+from proxy.cli.stored import DatabaseOption, SettingsOption, in_database, operator, refuse, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
+    from proxy.records.erasures import Erasure
     from proxy.records.textstore import Kept
     from proxy.settings import Settings
+    from proxy.state.database import Database
 
 TextsOption = Annotated[
     Path | None,
@@ -32,6 +35,7 @@ def text(
     ] = "SLUICEGATE_KEY_TEXTS",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     texts: TextsOption = None,
+    database: DatabaseOption = None,
     settings: SettingsOption = None,
 ) -> None:
     """Show what was said in an exchange whose policy kept it. That somebody looked goes on the ledger, first.
@@ -41,16 +45,16 @@ def text(
     from proxy.records.archive import Archive
     from proxy.records.record import AuditError
 
-    chosen = settings_of(None, settings)
+    chosen = settings_of(database, settings)
     archive = Archive(_folder(chosen, texts), os.environ)
     try:
-        kept = next((one for one in archive.all() if one.id == exchange), None)
+        kept = (None if texts else _shared_text(chosen, exchange)) or archive.find(exchange)
         if kept is None:
             refuse([f"no texts of {exchange} are kept: its policy keeps none, or they were erased"])
         opened = archive.open(kept, key_env)
     except (OSError, AuditError) as error:
         refuse([str(error)])
-    _on_record(chosen, "texts.read", exchange, {})
+    on_record(chosen, "texts.read", exchange, {})
     if as_json:
         typer.echo(json.dumps({"id": kept.id, "policy": kept.policy, "tenant": kept.tenant, "texts": opened}, ensure_ascii=False))
         return
@@ -64,6 +68,19 @@ def text(
             out.print(painted((f"    and {said['left_out']} characters that were not kept", "dim")))
 
 
+def _shared_text(settings: Settings, exchange: str) -> Kept | None:
+    """Texts in the database, where they are sent there."""
+
+    async def found(database: Database) -> Kept | None:
+        from proxy.records.shared_texts import SharedTexts
+        from proxy.state.migrate import ready
+
+        await ready(database)
+        return await SharedTexts(database).find(exchange)
+
+    return in_database(settings, found) if settings.audit_ship_texts else None
+
+
 def erase(
     exchange: Annotated[
         list[str] | None, typer.Option("--id", help="Of this exchange; several times for several.", show_default=False)
@@ -71,35 +88,49 @@ def erase(
     tenant: Annotated[list[str] | None, typer.Option(help="Of all exchanges of this tenant.", show_default=False)] = None,
     before: Annotated[str, typer.Option(help="Of all before this time: 2026-11-21, or 7d ago.", show_default=False)] = "",
     texts: TextsOption = None,
+    database: DatabaseOption = None,
     settings: SettingsOption = None,
 ) -> None:
     """Erase texts of exchanges; several options narrow it down. The ledger stays as it is, and is proven as before.
 
+    Where the ledger is sent to a database, they are erased there and, within seconds, on all replicas that run; on others as soon
+    as these are back.
     What is erased goes on the ledger first: ids, tenants or a time, and who did it.
 
     Example: sluicegate audit erase --tenant acme --before 7d
     """
+    from proxy.records.erasures import asked, together
     from proxy.records.textstore import TextStore
 
     if not (exchange or tenant or before):
         refuse(["say which: --id, --tenant or --before"], code=2)
-    chosen = settings_of(None, settings)
-    store, until = TextStore(_folder(chosen, texts)), _moment(before)
+    chosen = settings_of(database, settings)
+    store, erasures = TextStore(_folder(chosen, texts)), asked(exchange or (), tenant or (), _moment(before), time.time())
     details: dict[str, Any] = {"ids": exchange or [], "tenants": tenant or [], "before": before}
-    _on_record(chosen, "texts.erase", "texts", {name: value for name, value in details.items() if value})
+    on_record(chosen, "texts.erase", "texts", {name: value for name, value in details.items() if value})
+    everywhere = not texts and shared(chosen)
+    count = in_database(chosen, lambda one: _everywhere(one, erasures)) if everywhere else 0
     try:
-        count = store.erase(_meant(frozenset(exchange or ()), frozenset(tenant or ()), until))
+        here = store.erase(together(erasures).means)
     except OSError as error:
         refuse([f"{error.filename or store.folder}: {error.strerror}"])
-    console().print(painted(("✓ ", "green"), f"the texts of {count} exchange{'s' * (count != 1)} are erased"))
+    if everywhere:
+        say = f"the texts of {count} exchange{'s' * (count != 1)} are erased in the database, of {here} here; replicas follow"
+    else:
+        say = f"the texts of {here} exchange{'s' * (here != 1)} are erased"
+    console().print(painted(("✓ ", "green"), say))
 
 
-def _meant(ids: frozenset[str], tenants: frozenset[str], until: float | None) -> Callable[[Kept], bool]:
-    def meant(kept: Kept) -> bool:
-        named = (not ids or kept.id in ids) and (not tenants or kept.tenant in tenants)
-        return named and (until is None or kept.at < until)
+async def _everywhere(database: Database, erasures: Sequence[Erasure]) -> int:
+    from proxy.records.shared_texts import SharedTexts
+    from proxy.state.database import GONE, DatabaseError, reason
+    from proxy.state.migrate import ready
 
-    return meant
+    try:
+        await ready(database)
+        return await SharedTexts(database).erase(erasures, operator(), time.time())
+    except GONE as error:
+        raise DatabaseError(f"{reason(error)}: nothing was erased") from error
 
 
 def _moment(before: str) -> float | None:
@@ -120,16 +151,3 @@ def _folder(settings: Settings, texts: Path | None) -> Path:
     if folder is None:
         refuse([f"the ledger goes to {settings.audit}: name the folder of texts with --texts or audit_texts"], code=2)
     return folder
-
-
-def _on_record(settings: Settings, action: str, target: str, details: dict[str, Any]) -> None:
-    """Nobody reads or erases a text without a line on the ledger."""
-    from proxy.records.ledger import ledger_of
-    from proxy.records.record import Administered, AuditError
-
-    try:
-        audit = ledger_of(settings)
-        audit.administered(Administered(time.time(), operator(), "operator", action, target, details))
-        audit.shut()
-    except AuditError as error:
-        refuse([f"{error}: nothing was done"])

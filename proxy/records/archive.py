@@ -77,6 +77,10 @@ class Archive:
         """Everything that is kept, oldest day first. Raises `OSError`."""
         return iter(()) if self.store is None else self.store.all()
 
+    def find(self, exchange: str) -> Kept | None:
+        """The texts of one exchange that are kept here; None where there are none. Raises `OSError`."""
+        return None if self.store is None else self.store.find(exchange)
+
     def expire(self) -> int:
         """Erases what has been kept long enough. Raises `OSError`."""
         return 0 if self.store is None else self.store.expire(time.time())

@@ -16,13 +16,16 @@ from proxy.wire.render import Out
 class Copies:
     """What was asked, what has left, and what the model wrote, by channel and place, as far as the policy keeps it."""
 
-    def __init__(self, recording: Recording, leaves: Iterable[Leaf] = ()) -> None:
+    def __init__(self, recording: Recording, leaves: Iterable[Leaf] = (), roles: Sequence[str] = ()) -> None:
         self.recording = recording
+        self._roles: dict[str, str] = {}  # by place: whose a message was
         self._room = dict.fromkeys(recording.channels, recording.most_chars)
         self._left_out: dict[str, int] = {}
         self._texts: dict[str, dict[str, list[str]]] = {}
         for leaf in leaves:
             self.add(leaf.channel.value, leaf.place, leaf.text)
+            if 0 <= leaf.message < len(roles):
+                self._roles[leaf.place] = roles[leaf.message]
 
     def add(self, channel: str, place: str, text: str) -> None:
         """More text of a channel; `place` says where in the request, or of which choice."""
@@ -36,16 +39,19 @@ class Copies:
         self._texts.setdefault(channel, {}).setdefault(place, []).append(text)
 
     def written(self) -> dict[str, bytes]:
-        """JSON by channel: `{"texts": [{"place", "text"}], "left_out": characters}`."""
+        """JSON by channel: `{"texts": [{"place", "text", "role"}], "left_out": characters}`; roles are those of messages."""
         return {
             channel: orjson.dumps(
                 {
-                    "texts": [{"place": place, "text": "".join(texts)} for place, texts in places.items()],
+                    "texts": [self._told(place, "".join(texts)) for place, texts in places.items()],
                     "left_out": self._left_out.get(channel, 0),
                 },
             )
             for channel, places in self._texts.items()
         }
+
+    def _told(self, place: str, text: str) -> dict[str, str]:
+        return {"place": place, "text": text} | ({"role": self._roles[place]} if place in self._roles else {})
 
 
 class CopiedOut:
@@ -111,9 +117,9 @@ class CopiedUpstream:
         await self._upstream.aclose()
 
 
-def copies_of(recording: Recording, leaves: Iterable[Leaf]) -> Copies | None:
+def copies_of(recording: Recording, leaves: Iterable[Leaf], roles: Sequence[str] = ()) -> Copies | None:
     """Copies for one exchange, which begin with what was asked; None where its policy keeps no texts."""
-    return None if recording.texts == "none" else Copies(recording, leaves)
+    return None if recording.texts == "none" else Copies(recording, leaves, roles)
 
 
 def copied_out(out: Out, copies: Copies | None) -> Out:

@@ -46,11 +46,9 @@ class News(Protocol):
 
 
 class Shipper:
-    """Sends what stands in the ledger's files to the database, and sealed texts with `texts`. `contact` is told of each success."""
+    """Sends what stands in the ledger's files to the database, sealed texts too with `texts`. `contact` hears of each success."""
 
-    def __init__(
-        self, path: Path, database: Database, texts: TextShipper | None = None, contact: Contact | None = None
-    ) -> None:
+    def __init__(self, path: Path, database: Database, texts: TextShipper | None = None, contact: Contact | None = None) -> None:
         self._follower, self._database, self._texts, self._contact = Follower(path), database, texts, contact
         self._lock_path = path.with_name(path.name + ".shipped.lock")
         self._lock = -1
@@ -70,7 +68,10 @@ class Shipper:
         return True
 
     async def once(self) -> int:
-        """Sends the next lines, and the next texts; 0 where all is sent. Raises `OSError` or one of `proxy.state.database.GONE`: then it is tried again."""
+        """Sends the next lines, and the next texts; 0 where all is sent.
+
+        Raises `OSError` or one of `proxy.state.database.GONE`: then it is tried again.
+        """
         from proxy.state.migrate import ready
 
         if not self._ready:

@@ -1,7 +1,7 @@
 """Sends sealed texts on to the database, and erases here what was erased there.
 
-One worker per ledger does it, the same that sends the ledger's lines. Everything that is new on the disk is asked about first: what
-was erased while it waited, or while its exchange still ran, is erased as it arrives.
+One worker per ledger does it, the same that sends the ledger's lines. Of everything that is new on the disk it
+is asked first whether it was erased while it waited, or while its exchange still ran.
 """
 
 from __future__ import annotations

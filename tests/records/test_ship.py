@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -28,24 +26,17 @@ from proxy.records.spool import Follower, Position, Spool
 from proxy.records.verify import verify
 from proxy.settings import Settings
 from proxy.state.database import Database
-from proxy.state.migrate import upgrade
-from proxy.state.place import place
 from proxy.state.tables import LEDGER
 from proxy.telemetry.metrics import Metrics
 from proxy.upstream.vllm import VLLM, UpstreamSettings
 from tests.fake_model import fake_model
+from tests.records.databases import database_of, prepared, wait_until
 from tests.records.written_ledger import exchange
-from tests.services import Postgres, own_postgres
+from tests.services import Postgres
 from tests.stack import Stack, policy_of, serving
 
 POLICY = "name: open\nguards_nothing: true\n"
 SCENES = [{"think": "Hm.\n", "say": "Fine."}]
-
-
-def database_of(address: str) -> Database:
-    found = place(address)
-    assert found is not None
-    return Database(found)
 
 
 async def shipped(database: Database) -> list[str]:
@@ -72,22 +63,6 @@ async def all_sent(shipper: Shipper) -> None:
     assert shipper.leads()
     while await shipper.once():
         pass
-
-
-@pytest.fixture(params=["embedded", "postgres"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "embedded":
-        return str(tmp_path / "gate.db")
-    server: Postgres = request.getfixturevalue("postgres_server")
-    made = server.database()
-
-    async def migrated() -> None:
-        database = database_of(made)
-        await upgrade(database)
-        await database.aclose()
-
-    asyncio.run(migrated())
-    return made
 
 
 def test_lines_are_there_once_though_sent_twice_and_turned(tmp_path: Path, address: str) -> None:
@@ -154,31 +129,6 @@ def proxy_with(database: str, folder: Path, **more: Any) -> Iterator[Stack]:
         built = create(chosen, policy_of(POLICY), upstream, audit=ledger_of(chosen), metrics=metrics)
         with serving(built, MemorySink(), metrics) as proxy:
             yield proxy
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < until, "it does not come"
-        time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with own_postgres() as running:
-        yield running
-
-
-def prepared(server: Postgres) -> str:
-    address = server.database()
-
-    async def migrated() -> None:
-        database = database_of(address)
-        await upgrade(database)
-        await database.aclose()
-
-    asyncio.run(migrated())
-    return address
 
 
 def count(address: str) -> int:
