@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import environ, started
+from tests.cli.running import environ, run, started
 from tests.deploy.cluster import DEPLOY
 from tests.fake_model import fake_model
 
@@ -39,7 +40,33 @@ def test_a_real_gate_passes_all_ten(tmp_path: Path) -> None:
         assert all(line.startswith("✓") for line in lines[1:-1])
         code, lines = smoke(gate.where, SMOKE_METRICS="off")
         assert (code, lines[-1]) == (1, "5 of 10 checks failed, 1 left out"), lines
-        assert any("the key is missing or wrong" in line for line in lines)
+        assert sum("The API key is missing or wrong. (invalid_api_key)" in line for line in lines) == 5
+        code, lines = smoke(gate.where + "/v1/", KEY)  # as clients are given it
+        assert (code, lines[-1]) == (0, "10 of 10 checks passed"), lines
+
+
+def test_with_keys_of_callers_one_of_them_passes(tmp_path: Path) -> None:
+    more = {"SLUICEGATE_KEYS": "required", "SLUICEGATE_DATABASE": str(tmp_path / "keys.db"), "SLUICEGATE_AUDIT": "off"}
+    made = run("keys", "create", "--name", "first", cwd=tmp_path, **more)
+    (key,) = re.findall(r"sk-sg-\S+", made.stdout)
+    with (
+        fake_model(SCRIPT) as model,
+        started("serve", "--upstream", model.url, "--port", "0", cwd=tmp_path, **more) as gate,
+    ):
+        assert smoke(gate.where, SMOKE_KEY=key)[0] == 0
+        code, lines = smoke(gate.where, "sk-sg-wrong")
+        assert (code, lines[-1]) == (1, "5 of 10 checks failed"), lines
+
+
+def test_without_the_model_the_gate_itself_is_well(tmp_path: Path) -> None:
+    more = {"SLUICEGATE_DATABASE": "", "SLUICEGATE_AUDIT": "off"}
+    with started("serve", "--upstream", "http://127.0.0.1:9/v1", "--port", "0", cwd=tmp_path, **more) as gate:
+        code, lines = smoke(gate.where)
+    assert (code, lines[-1]) == (1, "3 of 10 checks failed"), lines
+    assert [line for line in lines if line.startswith("✗")] == [
+        f"✗ {number:2}  {name:36} status 503 instead of 200: The model server cannot be reached. (upstream_connect)"
+        for number, name in ((3, "models are listed"), (4, "a question is answered"), (5, "a stream ends with [DONE]"))
+    ]
 
 
 def right() -> Answers:
