@@ -6,6 +6,7 @@ Nothing here is text of a conversation: rules, places, lengths, categories and t
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ MOST_LOOKS = 200
 MOST_WORDS = 32
 """Rules and categories named on a span."""
 MOST_REASON = 64
+LATE = 0.8
+"""The part of its time after which a look that was cancelled counts as late. A loop's clock stands still while others compute, so
+that its timers can be early."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +169,7 @@ class Look:
 
     def gave_up(self, error: BaseException) -> None:
         """It raised, or somebody lost patience: the guard with it, or the caller with us."""
-        late = time.perf_counter() - self._began >= self._looker.within
+        late = isinstance(error, asyncio.CancelledError) and time.perf_counter() - self._began >= LATE * self._looker.within
         self._end((), "timeout" if late or isinstance(error, TimeoutError) else f"error: {type(error).__name__}")
 
     def _counted(self, answer: Sequence[object]) -> list[str]:

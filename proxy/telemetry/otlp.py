@@ -20,6 +20,8 @@ from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from proxy.telemetry.delivery import Delivery
@@ -33,10 +35,22 @@ KINDS: Mapping[Kind, trace.SpanKind] = {
 }
 
 
+def tried() -> None:
+    """Makes and closes what the environment asks for, with nowhere to send it. Raises `ValueError` for numbers that are none."""
+    _hushed()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(InMemorySpanExporter()))
+    provider.shutdown()
+
+
+def _hushed() -> None:
+    """It logs collectors' answers and full queues by itself, at every batch. Both are counted; see `Delivery`."""
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+
+
 def otlp(metrics: Metrics) -> Otlp:
     """Traces as the environment wants them."""
-    # It logs collectors' answers and full queues by itself, at every batch. Both are counted; see `Delivery`.
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    _hushed()
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)  # its sampler comes from the environment
     provider.add_span_processor(Delivery(OTLPSpanExporter(), metrics))
     return Otlp(provider)

@@ -58,10 +58,14 @@ def check(when: When, environ: Mapping[str, str]) -> bool:
             f"traces: {protocol} is not spoken here; set OTEL_EXPORTER_OTLP_PROTOCOL={SPOKEN} (port 4318 of most collectors)"
         )
     try:
-        import proxy.telemetry.otlp  # noqa: F401  # it takes 0.2 s: only those who want traces pay for it
+        from proxy.telemetry.otlp import tried  # it takes 0.2 s: only those who want traces pay for it
     except ModuleNotFoundError as error:
         name = error.name or "opentelemetry"
         raise TracingError(f"traces need the package {name}: pip install 'sluicegate[otel]', or set traces: off") from error
+    try:
+        tried()
+    except ValueError as error:  # it speaks of numbers only; endpoints and headers are taken as they are
+        raise TracingError(f"traces: {str(error).rstrip('.')}; look at the variables OTEL_BSP_… and OTEL_…_LIMIT") from None
     return True
 
 
