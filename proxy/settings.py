@@ -29,6 +29,9 @@ REHEARSE_KEY_VARIABLE = "SLUICEGATE_REHEARSE_KEY"  # of `sluicegate rehearse`, w
 REDIS_PASSWORD_VARIABLE = "SLUICEGATE_REDIS_PASSWORD"  # noqa: S105  # the name of one
 KEYS_PREFIX = "SLUICEGATE_KEY_"  # of variables that a routes file or a policy names: keys of servers
 
+LEAST_SECRET = 32
+"""Characters of a secret; fewer can be guessed."""
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -165,6 +168,17 @@ class Settings(BaseModel):
     redis_prefix: str = Field(
         "sluicegate", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Begins the names of all that is kept in Redis."
     )
+    verdict_cache: Literal["local", "redis"] = Field(
+        "local", description="Who remembers what servers that judge have said: each process for itself, or all together in Redis."
+    )
+    verdict_cache_seconds: int = Field(3600, ge=1, le=2_592_000, description="How long Redis keeps a verdict.")
+    verdict_cache_timeout: float = Field(
+        0.05, ge=0.001, le=10, description="Time in which Redis tells a verdict, or the judge is asked."
+    )
+    verdict_cache_secret: SecretStr | None = Field(
+        None, description="What all replicas hash and seal verdicts with: 32 characters or more. Never by flag."
+    )
+    verdict_cache_secret_file: str = Field("", description="A file that holds it, in the place of verdict_cache_secret.")
     default_limits: Annotated[LimitsWritten, BeforeValidator(_numbers)] = Field(
         LimitsWritten(), description="Limits of every key that has none of its own: requests_per_minute=60, streams=4."
     )
@@ -243,6 +257,19 @@ class Settings(BaseModel):
         if value:
             redis_place(value)
         return value
+
+    @field_validator("verdict_cache_secret")
+    @classmethod
+    def _secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < LEAST_SECRET:
+            raise ValueError(f"{LEAST_SECRET} characters or more, like those of: openssl rand -hex 32")
+        return value
+
+    @model_validator(mode="after")
+    def _shared_verdicts(self) -> Settings:
+        if self.verdict_cache == "redis" and not self.redis_url:
+            raise ValueError(f"verdict_cache: redis: where is it? Set redis_url ({PREFIX}REDIS_URL)")
+        return self
 
     @model_validator(mode="after")
     def _counted(self) -> Settings:

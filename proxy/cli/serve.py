@@ -106,12 +106,20 @@ def _settings(flags: Mapping[str, Any], file: Path | None) -> Settings:
         _refuse(error.mistakes)
 
 
-def builder_of(settings: Settings) -> Builder:
-    """What builds classifiers: those that a policy was checked with judge afterwards."""
+def builder_of(settings: Settings, *, alone: bool = False) -> Builder:
+    """What builds classifiers: those that a policy was checked with judge afterwards. With `alone` they share no verdicts.
+
+    Leaves with exit code 2 where the secret of shared verdicts is not to be had.
+    """
     from classifiers.registry import Registry
     from policies.bind import Builder
+    from proxy.state.sharing import verdicts_of
 
-    return Builder(Registry(), threads=settings.classifier_threads or None)
+    try:
+        verdicts = None if alone else verdicts_of(settings, os.environ)
+    except ValueError as error:
+        _refuse([str(error)])
+    return Builder(Registry(), threads=settings.classifier_threads or None, verdicts=verdicts)
 
 
 def policy_of(settings: Settings, builder: Builder) -> Policy:
@@ -202,12 +210,8 @@ def run(settings: Settings, policy: Policy, builder: Builder, routes: RoutesFile
     from proxy.cli.stored import keys_in_force
     from proxy.records.audit import AuditError
     from proxy.records.ledger import ledger_of
-    from proxy.telemetry.tracing import TracingError, check
 
-    try:
-        check(settings.traces, os.environ)
-    except TracingError as error:
-        _refuse([str(error)])
+    check_traces(settings)
     keys = keys_in_force(settings)  # an old schema, or a keys file with a mistake, is told before anything starts
     try:
         ledger = ledger_of(settings)  # a place that cannot be written is told before anything starts
@@ -223,6 +227,16 @@ def run(settings: Settings, policy: Policy, builder: Builder, routes: RoutesFile
             _many(settings, listening)
         else:
             serve_one(house(settings, policy, builder, routes), settings, listening)
+
+
+def check_traces(settings: Settings) -> None:
+    """Leaves with exit code 2 where traces are asked for that cannot be had."""
+    from proxy.telemetry.tracing import TracingError, check
+
+    try:
+        check(settings.traces, os.environ)
+    except TracingError as error:
+        _refuse([str(error)])
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -124,6 +124,27 @@ class Shared:
         except NoScriptError:  # it was started anew, or this node of a cluster does not know it yet
             return await self._do("EVAL", script.text, len(keys), *keys, *arguments)
 
+    async def several(self, commands: Sequence[Sequence[str | int | bytes]]) -> Sequence[Any]:
+        """The answers to commands of one key each, in their order, in one go; an error that is about one of them stands in its
+        place. Raises `GoneError`."""
+        from redis.exceptions import ConnectionError as RedisConnectionError
+        from redis.exceptions import RedisError
+        from redis.exceptions import TimeoutError as RedisTimeoutError
+
+        try:
+            async with asyncio.timeout(self.timeout):
+                pipeline = self._connected().pipeline(transaction=False)
+                for command in commands:
+                    pipeline.execute_command(*command)
+                answers: Sequence[Any] = await pipeline.execute(raise_on_error=False)
+            if lost := [one for one in answers if isinstance(one, RedisConnectionError | RedisTimeoutError)]:
+                raise lost[0]  # a cluster tells of each node apart
+        except (TimeoutError, RedisTimeoutError) as error:
+            raise GoneError("no answer in time", slow=True) from error
+        except (RedisError, OSError) as error:
+            raise GoneError(f"{type(error).__name__}: {error}") from error
+        return answers
+
     async def ping(self) -> None:
         """Returns if it answers and can be written to. Raises `GoneError`."""
         await self._do("SET", f"sluicegate:ping:{id(self)}", "1", "EX", "1")
