@@ -15,6 +15,7 @@ TYPES: Mapping[int, str] = {
     403: "permission_error",
     404: "invalid_request_error",
     405: "invalid_request_error",
+    409: "invalid_request_error",
     413: "invalid_request_error",
     415: "invalid_request_error",
     429: "rate_limit_error",
@@ -48,6 +49,16 @@ class ApiError(Exception):
 def unauthorized() -> ApiError:
     """No key, or a wrong one: which of the two is not said."""
     return ApiError(401, "The API key is missing or wrong.", code="invalid_api_key", headers={"www-authenticate": "Bearer"})
+
+
+def our_fault() -> ApiError:
+    """Something that we did not foresee; what it was is in the log."""
+    return ApiError(500, "The proxy failed.", code="internal_error")
+
+
+def not_recorded() -> ApiError:
+    """The ledger cannot be written."""
+    return ApiError(500, "The exchange could not be put on record, so it did not take place.", code="not_recorded")
 
 
 def of_upstream(error: UpstreamError) -> ApiError:

@@ -6,6 +6,9 @@ import re
 from datetime import UTC, datetime
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+LONGEST = 100 * 365 * 86_400
+"""Seconds; longer ones are slips, and dates far off are no dates of ours."""
+_LAST = 253_402_300_799  # the end of the year 9999
 _SPAN = re.compile(r"(\d{1,7})\s*([smhdw])")
 
 
@@ -16,7 +19,9 @@ def span(written: str) -> int:
     found = _SPAN.fullmatch(written.strip().lower())
     if found is None:
         raise ValueError(f"'{written}' is no span of time: write 30m, 12h, 90d or 2w")
-    return int(found[1]) * UNITS[found[2]]
+    if (seconds := int(found[1]) * UNITS[found[2]]) > LONGEST:
+        raise ValueError(f"'{written}' is longer than a hundred years")
+    return seconds
 
 
 def moment(written: str, now: float) -> int | None:
@@ -33,9 +38,12 @@ def moment(written: str, now: float) -> int | None:
         at = datetime.fromisoformat(written.strip())
     except ValueError:
         raise ValueError(f"'{written}' is no time: write 90d, 2027-01-31, 2027-01-31T18:00 or never") from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    seconds = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    if not 0 <= seconds <= _LAST:
+        raise ValueError(f"'{written}' is out of all reach: write 90d, 2027-01-31, 2027-01-31T18:00 or never")
+    return seconds
 
 
 def shown(at: int | None, none: str = "never") -> str:
     """Unix seconds as people read them, UTC."""
-    return none if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+    return none if at is None else datetime.fromtimestamp(min(at, _LAST), UTC).strftime("%Y-%m-%d %H:%M")

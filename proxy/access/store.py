@@ -25,6 +25,10 @@ class NotThereError(Exception):
     """There is no such key or tenant, or it cannot be changed as was asked. The text says which, and why."""
 
 
+class ConflictError(NotThereError):
+    """It is there, and in the way of what was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """All that must be taken in, after some version, to have the version `version`. `whole`: it is all there is."""
@@ -104,7 +108,7 @@ class KeyStore:
             async with self._changing(who, "tenant.create", tenant.name, limits=values["limits"]) as (connection, version):
                 await connection.execute(insert(TENANTS).values(**values, version=version))
         except IntegrityError:
-            raise NotThereError(f"there is a tenant '{tenant.name}' already") from None
+            raise ConflictError(f"there is a tenant '{tenant.name}' already") from None
 
     async def set_tenant(self, name: str, who: str, **values: Any) -> Tenant:
         """Sets `note` or `limits` (a mapping). Raises `NotThereError`."""
@@ -126,7 +130,7 @@ class KeyStore:
         record = {"tenant": key.tenant, "name": key.name, "routes": key.routes, "policies": key.policies, "expires": key.expires}
         async with self._changing(who, "key.create", key.id, limits=given(key.limits), **record) as (connection, version):
             if _tenant(await _one(connection, TENANTS, TENANTS.c.name, key.tenant, "tenant")).closed is not None:
-                raise NotThereError(f"the tenant '{key.tenant}' is closed")
+                raise ConflictError(f"the tenant '{key.tenant}' is closed")
             await connection.execute(insert(KEYS).values(**_columns(key), **_shape(key), version=version))
 
     async def add_admin(self, key: AdminKey, who: str) -> None:
@@ -168,7 +172,7 @@ class KeyStore:
     async def _set_key(self, connection: AsyncConnection, id: str, values: Mapping[str, Any]) -> CallerKey | AdminKey:  # noqa: A002
         key = await _either(connection, id)
         if key.revoked is not None:
-            raise NotThereError(f"the key {id} is revoked; make a new one")
+            raise ConflictError(f"the key {id} is revoked; make a new one")
         table = ADMIN_KEYS if isinstance(key, AdminKey) else KEYS
         foreign = sorted(set(values) - set(table.c.keys()))
         if foreign:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from proxy.access.caller import Limits
 
@@ -17,7 +17,15 @@ TenantName = Annotated[str, Field(pattern=TENANT)]
 RouteName = Annotated[str, Field(pattern=ROUTE)]
 PolicyName = Annotated[str, Field(pattern=POLICY)]
 KeyName = Annotated[str, Field(max_length=200)]
-Bound = Annotated[int, Field(ge=1, le=10**15)]
+
+
+def _a_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("is no number")
+    return value
+
+
+Bound = Annotated[int, Field(ge=1, le=10**15), BeforeValidator(_a_number)]
 
 
 class LimitsWritten(BaseModel):

@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
 from proxy.access.roles import RIGHTS, Right
+from proxy.admin.bounded import bounded
 from proxy.admin.desk import Desk, desk_for
 from proxy.admin.keys import keys_router
 from proxy.admin.policies import policies_router
@@ -23,7 +24,7 @@ PREFIX = "/admin/v1"
 def admin_api(app: FastAPI, house: House) -> None:
     """Adds the routes. More of them: another router beside these, with `desk_for` before each route."""
     bearer = HTTPBearer(auto_error=False, description="An administrator's key: sk-sg-admin-…")
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(bearer)])
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(bearer)], route_class=bounded(house))
     Reader = Annotated[Desk, Depends(desk_for(house, Right.READ_KEYS))]  # noqa: N806  # a type
     Anyone = Annotated[Desk, Depends(desk_for(house, None))]  # noqa: N806  # a type
 
@@ -52,6 +53,9 @@ async def _invalid(_: Request, error: Exception) -> Response:
     """A body or parameter that is not as the document says, in the API's shape."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it
     first = error.errors()[0]
+    if first["type"] == "json_invalid":  # its place is a number of characters
+        refused = ApiError(400, "The body is not valid JSON.", code="invalid_json", param="body")
+        return Response(refused.body(), refused.status, media_type="application/json")
     where = ".".join(str(part) for part in first["loc"][1:])[:200] or "body"
     message = f"{where}: {str(first['msg']).removeprefix('Value error, ')}"
     refused = ApiError(400, message, code="invalid_value", param=where)

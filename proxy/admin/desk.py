@@ -50,18 +50,19 @@ class Desk:
     async def store(self) -> AsyncIterator[KeyStore]:
         """The database's keys. What was changed is in force in this process when the block ends, elsewhere a moment later.
 
-        Raises `ApiError`: 404 for what is not there, 503 where the database does not answer.
+        Raises `ApiError`: 404 for what is not there, 409 for what is in the way, 503 where the database does not answer.
         """
         source = database(self.house.door)
         if source is None or source.store is None:
             raise ApiError(503, "There is no database to keep keys in, or it does not answer.", code="database_unavailable")
-        from proxy.access.store import NotThereError
+        from proxy.access.store import ConflictError, NotThereError
         from proxy.state.database import GONE
 
         try:
             yield source.store
         except NotThereError as error:
-            raise ApiError(404, f"{str(error)[:1].upper()}{str(error)[1:]}.", code="not_found") from None
+            status, code = (409, "conflict") if isinstance(error, ConflictError) else (404, "not_found")
+            raise ApiError(status, f"{str(error)[:1].upper()}{str(error)[1:]}.", code=code) from None
         except GONE as error:
             log.error("admin: the database does not answer: %s", type(error).__name__)
             raise ApiError(503, "The database does not answer.", code="database_unavailable") from None

@@ -11,6 +11,7 @@ from proxy.access.held import AdminKey, CallerKey
 from proxy.access.keys import Key, new_key, renewed
 from proxy.access.roles import Right
 from proxy.access.spans import span
+from proxy.admin.bounded import bounded
 from proxy.admin.desk import Desk, desk_for
 from proxy.admin.shapes import KeyChange, KeyList, KeyMade, KeyShown, NewKey, Rotation, key_shown
 from proxy.errors import ApiError
@@ -19,7 +20,7 @@ from proxy.house import House
 
 def keys_router(house: House) -> APIRouter:
     """The routes about keys. Their annotations name what is local, so they are not put off (`annotations` from the future)."""
-    router = APIRouter(prefix="/keys", tags=["keys"])
+    router = APIRouter(prefix="/keys", tags=["keys"], route_class=bounded(house))
     Reader = Annotated[Desk, Depends(desk_for(house, Right.READ_KEYS))]  # noqa: N806  # a type
     Writer = Annotated[Desk, Depends(desk_for(house, Right.WRITE_KEYS))]  # noqa: N806  # a type
     hashing = next((source.ring.hashing for source in house.door.sources), None)
@@ -66,7 +67,7 @@ def keys_router(house: House) -> APIRouter:
             return key_shown(await store.set_key(id, desk.who, **values))
 
     @router.post("/{id}/rotate", summary="Give a key a new secret; the one before opens for a while longer")
-    async def rotate(desk: Writer, id: str, body: Rotation) -> KeyMade:  # noqa: A002
+    async def rotate(desk: Writer, id: str, body: Rotation = Rotation()) -> KeyMade:  # noqa: A002, B008  # frozen
         key = renewed(id)
         assert hashing is not None  # noqa: S101
         desk.record("key.rotate", id, {"overlap": body.overlap})

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from policies.mistakes import LoadError
 from proxy.access.roles import Right
+from proxy.admin.bounded import bounded
 from proxy.admin.desk import Desk, desk_for
 from proxy.admin.shapes import Body
 from proxy.errors import ApiError
@@ -92,7 +93,7 @@ class DifferenceList(BaseModel):
 
 def policies_router(house: House) -> APIRouter:
     """The routes about policies. As with keys, annotations are not put off."""
-    router = APIRouter(prefix="/policies", tags=["policies"])
+    router = APIRouter(prefix="/policies", tags=["policies"], route_class=bounded(house))
     Reader = Annotated[Desk, Depends(desk_for(house, Right.READ_POLICIES))]  # noqa: N806  # a type
     Writer = Annotated[Desk, Depends(desk_for(house, Right.WRITE_POLICIES))]  # noqa: N806  # a type
     Number = Annotated[int, Query(ge=0, le=MOST_VERSION)]  # noqa: N806  # a type

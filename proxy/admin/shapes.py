@@ -54,6 +54,14 @@ class NewKey(_Timed):
     policies: Policies = Field([], description="Those it may pick by header; the first is used where it picks none.")
     limits: LimitsWritten = LimitsWritten()
 
+    @field_validator("expires")
+    @classmethod
+    def _to_come(cls, value: str | None) -> str | None:
+        now = time.time()
+        if value is not None and (at := moment(value, now)) is not None and at <= now:
+            raise ValueError(f"'{value}' is over already")
+        return value
+
 
 class KeyChange(_Timed):
     """What is to be other about a key; what is left out stays."""

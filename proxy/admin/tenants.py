@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from proxy.access.held import Tenant
 from proxy.access.roles import Right
+from proxy.admin.bounded import bounded
 from proxy.admin.desk import Desk, desk_for
 from proxy.admin.shapes import NewTenant, TenantChange, TenantList, TenantShown, tenant_shown
 from proxy.house import House
@@ -13,7 +14,7 @@ from proxy.house import House
 
 def tenants_router(house: House) -> APIRouter:
     """The routes about tenants. As with keys, annotations are not put off."""
-    router = APIRouter(prefix="/tenants", tags=["tenants"])
+    router = APIRouter(prefix="/tenants", tags=["tenants"], route_class=bounded(house))
     Reader = Annotated[Desk, Depends(desk_for(house, Right.READ_KEYS))]  # noqa: N806  # a type
     Writer = Annotated[Desk, Depends(desk_for(house, Right.WRITE_KEYS))]  # noqa: N806  # a type
 

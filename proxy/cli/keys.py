@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli.keys_asked import id_of_key, known_policies, limits_of, moment_of, role_of, route_names
+from proxy.cli.keys_asked import expiry_of, id_of_key, known_policies, limits_of, moment_of, name_of, role_of, route_names
 from proxy.cli.keys_shown import print_entry, print_made, record, row, words
 from proxy.cli.paint import console, painted, visible
 from proxy.cli.stored import (
@@ -86,7 +86,7 @@ def create(
     if not force:
         known_policies(chosen, policy or [])
     key = new_key(admin=admin)
-    life: dict[str, Any] = {"name": name, "created": round(time.time()), "expires": moment_of(expires)}
+    life: dict[str, Any] = {"name": name_of(name, "--name"), "created": round(time.time()), "expires": expiry_of(expires)}
     hashed = hashing_of().hash(key.text)
     held: CallerKey | AdminKey
     if admin:
@@ -125,6 +125,8 @@ def list_(
     chosen = settings_of(database, settings)
 
     async def read(store: Any) -> list[CallerKey | AdminKey]:
+        if tenant:
+            await store.tenant(tenant)  # a slip of the pen is not a tenant without keys
         return [*await store.keys(tenant), *([] if tenant else await store.admins())]
 
     keys = [key for key in in_store(chosen, read) if every or key.standing(time.time()) == "active"]

@@ -10,6 +10,9 @@ from proxy.cli.stored import refuse
 if TYPE_CHECKING:
     from proxy.settings import Settings
 
+MOST_NAME = 200
+"""Characters, as their columns hold."""
+
 
 def limits_of(written: list[str]) -> Any:
     """Limits from words like `requests_per_minute=60`. Leaves with exit code 2 where one is wrong."""
@@ -28,11 +31,14 @@ def limits_of(written: list[str]) -> Any:
             refuse(
                 [f"--limit {word}: there is no such bound (there are {known})" + (f"; did you mean {near}?" if near else "")], 2
             )
+        if name in values:
+            refuse([f"--limit {word}: {name} is there twice"], 2)
         values[name] = number
     try:
         return LimitsWritten.model_validate(values).meant()
     except ValidationError as error:
-        refuse([f"--limit {one['loc'][0]}: {one['msg']}" for one in error.errors(include_url=False)], 2)
+        wrong = [(one["loc"][0], one["input"], str(one["msg"]).partition(",")[0]) for one in error.errors(include_url=False)]
+        refuse([f"--limit {name}={value}: {said}; write it like {name}=60" for name, value, said in wrong], 2)
 
 
 def id_of_key(written: str) -> str:
@@ -43,6 +49,21 @@ def id_of_key(written: str) -> str:
     if ID.fullmatch(found) is None:
         refuse([f"'{written}' is no key's id: it has 12 letters and digits, see sluicegate keys list"], code=2)
     return found
+
+
+def name_of(written: str, flag: str) -> str:
+    """A name or note that can be kept. Leaves with exit code 2 where it cannot."""
+    if len(written) > MOST_NAME or any("\ud800" <= char <= "\udfff" for char in written):
+        refuse([f"{flag}: at most {MOST_NAME} characters, in UTF-8"], code=2)
+    return written
+
+
+def expiry_of(written: str) -> int | None:
+    """The same as `moment_of`, for a key that is to open something first."""
+    at = moment_of(written)
+    if at is not None and at <= time.time():
+        refuse([f"--expires {written}: that is over already"], code=2)
+    return at
 
 
 def moment_of(written: str) -> int | None:
@@ -89,7 +110,7 @@ def known_policies(settings: Settings, names: list[str]) -> None:
     from proxy.cli.serve import builder_of
 
     known = set(library())
-    builder = builder_of(settings)
+    builder = builder_of(settings, alone=True)
     try:
         known |= _of_settings(settings, builder)
     finally:

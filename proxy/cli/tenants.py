@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from proxy.cli.keys import Limit
-from proxy.cli.keys_asked import limits_of
+from proxy.cli.keys_asked import limits_of, name_of
 from proxy.cli.paint import console, painted
 from proxy.cli.stored import DatabaseOption, Json, SettingsOption, in_store, operator, refuse, settings_of, table
 
@@ -44,7 +44,7 @@ def create(
 
     if re.fullmatch(TENANT, name) is None:
         refuse([f"'{name}' is no tenant's name: letters, digits, and . _ @ - within, at most 64"], code=2)
-    tenant = Tenant(name, limits_of(limit or []), note)
+    tenant = Tenant(name, limits_of(limit or []), name_of(note, "--note"))
     in_store(settings_of(database, settings), lambda store: store.add_tenant(tenant, operator()), make=True)
     console().print(painted(("✓ ", "green"), f"{name}; next: sluicegate keys create --tenant {name}"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def test_a_key_from_its_making_to_its_end(admin: Admin) -> None:
 
     assert admin.done("POST", f"/keys/{made['id']}/revoke")["standing"] == "revoked"
     assert [ask(admin.running, key).status_code for key in (made["key"], new["key"])] == [401, 401]
-    assert admin.call("PATCH", f"/keys/{made['id']}", {"name": "x"}).status_code == 404
+    assert admin.call("PATCH", f"/keys/{made['id']}", {"name": "x"}).status_code == 409
 
 
 def test_a_closed_tenant_takes_its_keys_along(admin: Admin) -> None:
@@ -94,7 +95,7 @@ def test_a_closed_tenant_takes_its_keys_along(admin: Admin) -> None:
     assert admin.done("PATCH", "/tenants/acme", {"note": "leaving"})["note"] == "leaving"
     assert admin.done("POST", "/tenants/acme/close")["closed"] is not None
     assert ask(admin.running, made["key"]).status_code == 401
-    assert admin.call("POST", "/keys", {"tenant": "acme"}).status_code == 404
+    assert admin.call("POST", "/keys", {"tenant": "acme"}).status_code == 409
     assert [one["name"] for one in admin.done("GET", "/tenants")["data"]] == ["acme", "default"]
 
 
@@ -157,11 +158,15 @@ def test_every_action_is_on_both_records_without_a_secret(admin: Admin) -> None:
         ("/tenants", {"name": "a b"}, "name"),
         ("/keys/abcdefghijkm/rotate", {"overlap": "a while"}, "is no span of time"),
         ("/keys/abcdefghijkm/rotate", {}, "There is no key 'abcdefghijkm'."),
+        ("/keys/abcdefghijkm/rotate", None, "There is no key 'abcdefghijkm'."),
+        ("/keys", {"expires": "2020-01-01"}, "is over already"),
+        ("/keys", {"expires": "9999999w"}, "longer than a hundred years"),
+        ("/keys", {"limits": {"streams": True}}, "is no number"),
     ],
 )
 def test_what_is_wrong_is_told_in_the_apis_shape(admin: Admin, path: str, body: Any, said: str) -> None:
     answer = admin.call("POST", path, body)
-    assert answer.status_code in (400, 404)
+    assert answer.status_code in (400, 404, 409)
     error = answer.json()["error"]
     assert error["type"] == "invalid_request_error"
     assert said in error["message"]
@@ -193,3 +198,28 @@ def test_addresses_with_nul_are_refused(admin: Admin, path: str) -> None:
 def test_texts_with_nul_are_refused(admin: Admin) -> None:
     answer = admin.call("POST", "/tenants", {"name": "acme", "note": "a\0b"})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "note")
+
+
+@pytest.mark.parametrize("announced", ["transfer-encoding: chunked", "content-length: 1000000000"])
+def test_a_body_of_somebody_without_a_key_is_not_waited_for(admin: Admin, announced: str) -> None:
+    """Whoever is nobody cannot fill the memory, and an administrator not without end."""
+    said = []
+    for key in ("sk-sg-admin-nobody", admin.operator.text):
+        with socket.create_connection(("127.0.0.1", admin.running.port), timeout=30) as line:
+            head = ("POST /admin/v1/keys HTTP/1.1", "host: x", f"authorization: Bearer {key}", announced, "", "")
+            line.sendall("\r\n".join(head).encode())
+            if "chunked" in announced and said:
+                line.sendall(b"400000\r\n" + b"[" * 0x400000 + b"\r\n" + b"1\r\n[\r\n")
+            said.append(line.recv(12))
+    assert said == [b"HTTP/1.1 401", b"HTTP/1.1 413"]
+
+
+def test_what_is_in_the_way_is_a_conflict(admin: Admin) -> None:
+    answer = admin.call("POST", "/tenants", {"name": "default"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
+def test_a_body_that_is_no_json(admin: Admin) -> None:
+    headers = {"authorization": f"Bearer {admin.operator.text}", "content-type": "application/json"}
+    answer = admin.running.client.post(f"{admin.running.root}/admin/v1/keys", content=b"{", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "The body is not valid JSON.")

@@ -77,11 +77,18 @@ def test_mistakes_are_told_with_what_could_be_meant(tmp_path: Path) -> None:
     assert "did you mean strict?" in refused(tmp_path, "keys", "create", "--policy", "strikt")
     assert "did you mean operator?" in refused(tmp_path, "keys", "create", "--admin", "--role", "operater")
     assert "write 90d" in refused(tmp_path, "keys", "create", "--expires", "soon")
+    assert "is over already" in refused(tmp_path, "keys", "create", "--expires", "2020-01-01")
+    assert "longer than a hundred years" in refused(tmp_path, "keys", "create", "--expires", "9999999w")
+    assert "streams is there twice" in refused(tmp_path, "keys", "create", "--limit", "streams=1", "--limit", "streams=2")
+    assert "write it like streams=60" in refused(tmp_path, "keys", "create", "--limit", "streams")
+    assert "at most 200" in refused(tmp_path, "keys", "create", "--name", "n" * 201)
     assert not (tmp_path / "sluicegate.db").exists()
     assert "it is made with the first key" in refused(tmp_path, "keys", "list", code=1)
     assert "sluicegate tenants create" in refused(tmp_path, "keys", "create", "--tenant", "acme", code=1)
     assert "no key's id" in refused(tmp_path, "keys", "show", "../etc")
     assert "--database" in refused(tmp_path, "keys", "list", "--database", "mysql://a/b")
+    done(tmp_path, "tenants", "create", "acme")
+    assert "there is no tenant 'acmee'" in refused(tmp_path, "keys", "list", "--tenant", "acmee", code=1)
 
 
 def test_an_entry_for_a_keys_file_loads(tmp_path: Path) -> None:
