@@ -53,6 +53,7 @@ class Tries:
         self._seen = replace(plan, policy=replace(plan.policy, reasoning="show")) if looks else plan
         self._told: set[int] = set()
         self._usage: Usage | None = None
+        self._going: Reply | None = None  # the try that is not counted yet
         self._spent: dict[int, int] = {}  # tokens of answers, by choice
 
     async def run(self) -> AsyncIterator[None]:
@@ -88,7 +89,7 @@ class Tries:
 
     async def _ask_for(self, sheets: list[Sheet], ask: Ask, plan: Plan) -> AsyncIterator[None]:
         watch = self._watch(sheets)
-        reply = Reply(self._asking.upstream, ask, len(sheets), plan, watch)
+        reply = self._going = Reply(self._asking.upstream, ask, len(sheets), plan, watch)
         async with aclosing(cast("AsyncGenerator[None, None]", reply.run())) as running:
             async for _ in running:
                 yield
@@ -96,6 +97,7 @@ class Tries:
                     break
         usage = await reply.usage(_sent_text(ask.body))
         self._add(usage)
+        self._going = None
         each = -(-(usage.completion - (usage.reasoning or 0)) // len(sheets))
         for sheet in sheets:
             self._spent[sheet.choice] = self._spent.get(sheet.choice, 0) + each
@@ -117,7 +119,11 @@ class Tries:
         return None if self._plan.limit is None else self._plan.limit - self._spent.get(choice, 0)
 
     async def usage(self, prompt: str) -> Usage:
-        """What all tries cost."""
+        """What all tries cost, one that was cut off included."""
+        if self._going is not None:
+            more = await self._going.usage(prompt)
+            self._going = None
+            self._add(more)
         return self._usage or Usage(0, 0, 0)
 
     # ---- what is asked then

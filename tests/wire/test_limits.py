@@ -149,6 +149,21 @@ def test_who_leaves_has_used_what_was_generated(model: FakeModel) -> None:
         assert proxy.ask("hello").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("more", "form"),
+    [("readability: {repetition: stop}", {}), ("", {"response_format": {"type": "json_object"}})],
+)
+def test_who_leaves_a_try_that_goes_on_has_used_it(model: FakeModel, more: str, form: dict[str, Any]) -> None:
+    """Replies that may be asked for again are counted by try, and one that was cut off has cost something too."""
+    with stack(POLICY + more, model.url, default_limits="tokens_per_day=100000, streams=1", keep_alive_seconds=0.05) as proxy:
+        body = {"model": "m", "messages": [{"role": "user", "content": "endless"}], "stream": True, **form}
+        with proxy.client.stream("POST", f"{proxy.url}/chat/completions", json=body) as answer:
+            lines = answer.iter_lines()
+            for _ in range(20):
+                next(lines)
+        assert 5 < used(proxy)[6] < 6000
+
+
 def test_a_place_is_free_when_the_last_byte_is_there(model: FakeModel) -> None:
     with stack(POLICY, model.url, default_limits="streams=1") as proxy:
         assert [proxy.ask("hello", stream=True).status_code for _ in range(10)] == [200] * 10
