@@ -22,6 +22,7 @@ from proxy.cli.stored import DatabaseOption, Json, SettingsOption, refuse, setti
 
 if TYPE_CHECKING:
     from policies.bind import Builder
+    from proxy.prompt.profile import Profile
     from proxy.records.textstore import Kept
     from proxy.routes.route import Bench
     from proxy.settings import Settings
@@ -84,7 +85,7 @@ def replay(
         if recorded:
             variable = key_env or benches[0].policy.record.key_env or benches[1].policy.record.key_env
             cases = _chained(cases, _recorded(chosen, texts, variable, exchange or [], since, until))
-        sums, changed = asyncio.run(_judge(benches, islice(cases, most), keep=show, quiet=as_json))
+        sums, changed = asyncio.run(_judge(benches, islice(cases, most), _profile(chosen), keep=show, quiet=as_json))
     except CaseError as error:
         refuse([str(error)], code=2)
     finally:
@@ -114,6 +115,13 @@ def _bench(settings: Settings, policy: str, builder: Builder) -> Bench:
         refuse([str(mistake) for mistake in error.mistakes], code=2)
 
 
+def _profile(settings: Settings) -> Profile | None:
+    """What the settings say of the model; None where they do not."""
+    from proxy.prompt.profile import load_profile, profile_for
+
+    return load_profile(settings.profile) if settings.profile else profile_for(settings.model)
+
+
 def _cases(files: Sequence[Path]) -> Iterator[Case]:
     from proxy.shadow.cases import from_file
 
@@ -131,7 +139,8 @@ def _recorded(
 ) -> Iterator[Case]:
     from proxy.records.archive import Archive, texts_folder
     from proxy.records.audit import AuditError
-    from proxy.shadow.cases import CaseError, from_texts
+    from proxy.shadow.cases import CaseError
+    from proxy.shadow.recorded import from_texts
 
     folder = texts or texts_folder(settings.audit, settings.audit_texts)
     if folder is None or not folder.is_dir():
@@ -165,12 +174,12 @@ def _moment(written: str, otherwise: float) -> float:
 
 
 async def _judge(
-    benches: tuple[Bench, Bench], cases: Iterable[Case], *, keep: int, quiet: bool
+    benches: tuple[Bench, Bench], cases: Iterable[Case], profile: Profile | None, *, keep: int, quiet: bool
 ) -> tuple[Sums, list[tuple[Case, Compared]]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from proxy.shadow.compared import Sums, compare
-    from proxy.shadow.judged import judged
+    from proxy.shadow.judged import Setting, judged
 
     sums, changed = Sums(), list[tuple[Any, Any]]()
     err = console(sys.stderr)
@@ -179,7 +188,8 @@ async def _judge(
     with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task("", total=len(every))
         for case in every:
-            live, shadow = [await judged(one, case.request(), case.batches()) for one in benches]
+            setting = Setting(profile, gates=case.gates)
+            live, shadow = [await judged(one, case.request(one.policy), case.batches(), setting) for one in benches]
             found = compare(live, shadow)
             sums.add(found)
             if found.differs and len(changed) < max(keep, 0):

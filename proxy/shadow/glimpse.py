@@ -6,24 +6,29 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from proxy.exchange import Exchange
-from proxy.upstream.protocol import Chunk, Upstream, UpstreamRequest
-from proxy.wire.chat import ChatRequest
+from proxy.prompt.draft import Draft
+from proxy.upstream.protocol import Chunk, Upstream, UpstreamError, UpstreamRequest
 
 MOST_CHUNKS = 50_000
 """Of one reply: more than 32k tokens. A longer one is not judged again."""
 
 
-class Glimpse:
-    """One exchange: the texts that were asked, before anything was done to them, and what the model server sent."""
+class AskedAgainError(Exception):
+    """The model would be asked a second time, and nobody knows what it would say."""
 
-    def __init__(self, exchange: Exchange, request: ChatRequest) -> None:
-        self.exchange, self.request = exchange, request
-        self.messages: Sequence[Any] = tuple(request.body.get("messages", ()))
+
+class Glimpse:
+    """One exchange: what was asked, before anything was done to it, and what the model server sent when it was first asked."""
+
+    def __init__(self, draft: Draft) -> None:
+        request = draft.request
+        self.exchange, self.request, self.profile, self.task = draft.exchange, request, draft.profile, draft.task
+        self.body = {**request.body, "messages": list(request.body["messages"])}
         self.indices = tuple(request.indices)
         self.batches: list[Sequence[Chunk]] = []
         self.size = 0
-        self._asked = False
+        self.until: tuple[int, int] | None = None
+        """Reasons and blind spots on record when the model was asked again; what came later is not compared."""
 
     @property
     def whole(self) -> bool:
@@ -35,9 +40,10 @@ class Glimpse:
         return _Overheard(upstream, self)
 
     def first(self) -> bool:
-        """Whether the model is asked for the first time."""
-        asked, self._asked = self._asked, True
-        return not asked
+        """Whether the model, which is asked now, has said nothing so far."""
+        if self.size and self.until is None:
+            self.until = len(self.exchange.reasons), len(self.exchange.blind)
+        return not self.size
 
     def add(self, batch: Sequence[Chunk]) -> None:
         """A batch as it came: one reference, whatever is in it."""
@@ -53,7 +59,15 @@ class _Overheard:
         self._upstream, self._glimpse, self.name = upstream, glimpse, upstream.name
 
     def __getattr__(self, name: str) -> Any:  # what only some upstreams have: `complete`, `completes`
-        return getattr(self._upstream, name)
+        found = getattr(self._upstream, name)
+        return self._completing(found) if name == "complete" else found
+
+    def _completing(self, complete: Any) -> Any:
+        def heard(request: UpstreamRequest) -> Any:
+            self._glimpse.first()
+            return complete(request)
+
+        return heard
 
     async def chat(self, request: UpstreamRequest) -> AsyncGenerator[Sequence[Chunk], None]:
         heard = self._glimpse.first()
@@ -74,16 +88,31 @@ class _Overheard:
 
 
 class Recorded:
-    """An upstream that sends what was sent before."""
+    """An upstream that sends what was sent before, once. A reply whose end is not known breaks off as if the server had.
 
-    name = "recorded"
+    `completes`: it could be asked to go on, as any server that policies with repairs stand in front of.
+    """
 
-    def __init__(self, batches: Sequence[Sequence[Chunk]] = ()) -> None:
-        self._batches = batches
+    name, completes = "recorded", True
+
+    def __init__(self, batches: Sequence[Sequence[Chunk]] = (), choices: int = 1) -> None:
+        self._batches, self._choices, self._asked = batches, choices, False
 
     async def chat(self, request: UpstreamRequest) -> AsyncGenerator[Sequence[Chunk], None]:
+        """Raises `AskedAgainError` the second time."""
+        if self._asked:
+            raise AskedAgainError
+        self._asked, open_choices = True, set(range(self._choices))
         for batch in self._batches:
+            open_choices -= {chunk.choice for chunk in batch if chunk.finish}
             yield batch
+        if open_choices:
+            raise UpstreamError("mid_stream", "The rest of the reply is not known.")
+
+    async def complete(self, request: UpstreamRequest) -> AsyncGenerator[Sequence[Chunk], None]:
+        """Raises `AskedAgainError`: going on is asking again."""
+        raise AskedAgainError
+        yield []
 
     async def models(self) -> Sequence[Mapping[str, Any]]:
         return ()

@@ -14,15 +14,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from proxy.exchange import Exchange
+from proxy.prompt.draft import Draft
 from proxy.road.splitter import Thinking
 from proxy.routes.route import Bench
+from proxy.shadow.afresh import fresh
 from proxy.shadow.compared import Compared, compare
 from proxy.shadow.glimpse import Glimpse
-from proxy.shadow.judged import acted, fresh, judged
+from proxy.shadow.judged import Setting, acted, judged
 from proxy.shadow.samples import Samples
 from proxy.telemetry.shadow import ShadowMetrics
-from proxy.wire.chat import ChatRequest
 
 log = logging.getLogger("sluicegate")
 
@@ -52,11 +52,11 @@ class Shadow:
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(room)
         self._chunks = 0
 
-    def glimpse(self, exchange: Exchange, request: ChatRequest) -> Glimpse | None:
+    def glimpse(self, draft: Draft) -> Glimpse | None:
         """What will be seen of this exchange; None where it is not among those that are. Before the request is judged."""
         if self._share < 1 and random.random() >= self._share:  # noqa: S311  # a sample, no secret
             return None
-        return Glimpse(exchange, request)
+        return Glimpse(draft)
 
     def put(self, glimpse: Glimpse) -> None:
         """An exchange has ended. Never waits."""
@@ -99,9 +99,9 @@ class Shadow:
 
     async def _compared(self, waiting: _Waiting) -> Compared:
         glimpse = waiting.glimpse
-        request = fresh(glimpse.request, waiting.texts, glimpse.messages, glimpse.indices)
-        would = await judged(self._bench(), request, glimpse.batches, self._thinking)
-        return compare(acted(glimpse.exchange), would)
+        setting = Setting(glimpse.profile, glimpse.task, self._thinking)
+        would = await judged(self._bench(), fresh(glimpse, waiting.texts), glimpse.batches, setting)
+        return compare(acted(glimpse.exchange, glimpse.until), would)
 
     async def _tell(self, glimpse: Glimpse, one: Compared) -> None:
         self._news.compared(one)

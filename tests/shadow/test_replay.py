@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from classifiers.finding import Channel
+from classifiers.registry import Registry
+from policies.load import load
 from proxy.cli.policy import app
 from proxy.shadow.cases import CaseError, from_file
 from tests.cli.running import started
@@ -54,21 +56,23 @@ def test_what_would_change_is_told_by_rule_and_action(files: tuple[str, str, str
     code, out = run("--candidate", new, "--baseline", old, lines, "--json", "--show", "9")
     found = json.loads(out)
     assert code == 1
-    assert (found["judged"], found["same"], found["stricter"], found["milder"]) == (6, 2, 3, 1)
+    assert (found["judged"], found["same"], found["stricter"], found["milder"]) == (6, 3, 2, 1)
     assert found["rules"]["pears"] == {"agree": 0, "only_live": 0, "only_shadow": 4, "other_action": 0}
+    assert found["rules"]["agents"] == {"agree": 1, "only_live": 0, "only_shadow": 0, "other_action": 0}
     assert found["rules"]["asked"]["only_live"] == 1
     assert found["rules"]["said"] == {"agree": 1, "only_live": 0, "only_shadow": 0, "other_action": 0}
     assert {(one["baseline"], one["candidate"]): one["count"] for one in found["actions"]} == {
         ("allow", "allow"): 1,
-        ("allow", "flag"): 3,
+        ("allow", "flag"): 2,
         ("block", "allow"): 1,
+        ("block", "block"): 1,
         ("redact", "redact"): 1,
     }
     assert [one["case"].rpartition(":")[2] for one in found["changed"]] == ["2", "3", "4", "5", "6"]
     code, out = run("--candidate", new, "--baseline", old, lines, "--show", "1")
     assert code == 1
     assert "block → allow (asked: baseline only) a kumquat, please" in out
-    assert "6 judged: 2 same, 3 stricter, 1 milder" in out
+    assert "6 judged: 3 same, 2 stricter, 1 milder" in out
 
 
 def test_plain_lines_are_prompts(files: tuple[str, str, str], tmp_path: Path) -> None:
@@ -80,7 +84,18 @@ def test_plain_lines_are_prompts(files: tuple[str, str, str], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{", "lines.jsonl:1: write"), ('{"other": 1}', "lines.jsonl:1: write"), ("", "nothing to judge")]
+    ("text", "said"),
+    [
+        ("{", "lines.jsonl:1: it is not JSON"),
+        ("[1]", "lines.jsonl:1: it is no JSON object"),
+        ('{"other": 1}', "lines.jsonl:1: it has neither prompt, text nor messages; write"),
+        ('{"prompt": "a"}\n{"prompt": 1}', "lines.jsonl:2: prompt: must be a text"),
+        ('{"text": "a", "channel": "thought"}', "lines.jsonl:1: channel: must be one of prompt, context"),
+        ('{"messages": []}', "lines.jsonl:1: messages: "),
+        ('{"messages": [{"role": "human", "content": "a"}]}', "lines.jsonl:1: messages[0].role: Input should be one of system"),
+        ('{"messages": [{"content": [{"type": "image_url"}]}]}', "Content parts of type 'image_url'"),
+        ("", "nothing to judge"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_told(files: tuple[str, str, str], text: str, said: str) -> None:
     old, new, lines = files
@@ -96,7 +111,8 @@ def test_a_file_that_cannot_be_read_is_told(files: tuple[str, str, str], text: s
 
 def test_cases_say_what_was_asked_and_what_was_said(files: tuple[str, str, str]) -> None:
     cases = list(from_file(Path(files[2])))
-    assert [[part.channel for part in case.asked] for case in cases][-1] == [Channel.PROMPT, Channel.CONTEXT]
+    asked = [leaf.channel for leaf in cases[-1].request(load("default", Registry())).leaves]
+    assert asked == [Channel.PROMPT, Channel.CONTEXT]
     assert [[part.channel for part in case.said] for case in cases][2] == [Channel.REASONING, Channel.ANSWER]
     with pytest.raises(CaseError, match="cannot read"):
         list(from_file(Path(files[2] + ".not")))
