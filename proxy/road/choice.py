@@ -10,22 +10,19 @@ from typing import Any
 from classifiers.finding import Channel, Context
 from classifiers.memory import Memory
 from policies.verdict import Action, Reason, Verdict
-from proxy.records.audit import Repaired, Way
+from proxy.records.audit import Repaired
 from proxy.road.calls import Calls
+from proxy.road.intake import Intake
 from proxy.road.known import Known
 from proxy.road.lane import Blocked, Lane
 from proxy.road.plan import Plan as Plan
 from proxy.road.repair import Broken
-from proxy.road.restore import Restorer, Veil
+from proxy.road.rewriting import Rewriting
 from proxy.road.speech import Speech
 from proxy.road.splitter import Piece, Reopened, Splitter
-from proxy.road.stops import Stops
 from proxy.road.tally import Tally
 from proxy.upstream.protocol import Chunk, FinishReason
 from proxy.wire.render import Out
-
-MOST_TRIES = 8
-"""How often one choice is written again, whichever rules ask for it."""
 
 
 class Choice:
@@ -37,26 +34,20 @@ class Choice:
         self.broken: Broken | None = None
         self._plan, self._out = plan, out
         self._redaction = plan.guard.redaction(plan.context)
-        self._stops = Stops(plan.stops) if plan.stops else None
         self._calls = Calls(plan)
+        self._intake = Intake(plan)
         self.pieces = {Channel.REASONING: 0, Channel.ANSWER: 0}  # of the server's text, about one a token
         self._tally = Tally()
         self._plain = not plan.stops and not plan.logprobs
         self._speech = Speech(index, plan, out)
-        self._tries: dict[str, int] = {}  # how often each rule had it written again
+        self._rewriting = Rewriting(plan.mender)
+        self._place = f"choices[{index}]" if index else ""
         self._begin()
 
     def _begin(self) -> None:
         """Nothing of the text has come yet."""
         plan = self._plan
         self._splitter = Splitter(plan.thinking)
-        self._veils: dict[Channel, Veil] = {}
-        self._restorers: dict[Channel, Restorer] = {}
-        if plan.placeholders:
-            for channel in (Channel.REASONING, Channel.ANSWER):
-                veil = self._veils[channel] = Veil()
-                as_json = plan.wants_json and channel is Channel.ANSWER
-                self._restorers[channel] = Restorer(plan.placeholders, veil, as_json)
         self._lanes: dict[Channel, Lane] = {}
         self._offsets: dict[Channel, int] = {Channel.REASONING: 0, Channel.ANSWER: 0}
         self._channel = Channel.REASONING
@@ -81,7 +72,7 @@ class Choice:
         if lane is None or not self._plain or self._waiting or self.unsettled or self.halted:
             return 0
         texts: list[str] = []
-        restorer = self._restorers.get(channel)
+        restorer = self._intake.restorers.get(channel)
         for chunk in chunks:
             text = chunk.reasoning or chunk.content
             if not text or chunk.choice != self.index or chunk.finish is not None or chunk.tools or chunk.refusal:
@@ -160,34 +151,21 @@ class Choice:
                 await self._answer(piece.text, chunk)
             else:
                 self._speech.thinking_since = self._speech.thinking_since or time.perf_counter()
-                if text := self._restored(piece.channel, piece.text):
+                if text := self._intake.restored(piece.channel, piece.text):
                     self._waiting.append(text)
 
     async def _answer(self, text: str, chunk: Chunk) -> None:
         if self._plan.limit is not None and self._tally.answer > self._plan.limit:
             await self._cut("length")
             return
-        restored = self._restored(Channel.ANSWER, text)
+        restored = self._intake.restored(Channel.ANSWER, text)
         if self._plan.logprobs and chunk.logprobs and restored:  # those of a placeholder's tokens stay behind
             self._speech.expect(restored, chunk.logprobs if restored == text else ())
-        text = restored
-        if self._stops:
-            text = self._stops.feed(text)
-        if text:
+        stops = self._intake.stops
+        if text := stops.feed(restored) if stops else restored:
             self._waiting.append(text)
-        if self._stops and self._stops.hit:
+        if stops and stops.hit:
             await self._cut("stop")
-
-    def _restored(self, channel: Channel, text: str) -> str:
-        restorer = self._restorers.get(channel)
-        return text if restorer is None else restorer.feed(text)
-
-    def _rest(self, channel: Channel) -> str:
-        """What was held back of a channel that ends."""
-        text = restorer.finish() if (restorer := self._restorers.get(channel)) else ""
-        if self._stops and channel is Channel.ANSWER:
-            text = self._stops.feed(text) + self._stops.finish()
-        return text
 
     async def _turn(self, channel: Channel) -> None:
         """The text goes on in another channel. Thoughts that end are judged to their end; an answer waits for more."""
@@ -211,7 +189,7 @@ class Choice:
         await self._emit(self._channel, lane, lane.feed(texts))
 
     async def _close(self, channel: Channel) -> None:
-        rest = self._rest(channel)
+        rest = self._intake.rest(channel)
         lane = self._lane(channel) if rest else self._lanes.get(channel)
         if lane is None:
             return
@@ -237,9 +215,9 @@ class Choice:
             plan = self._plan
 
             def record(_: Channel, verdict: Verdict) -> None:
-                plan.exchange.note(verdict, f"choices[{self.index}]" if self.index else "")
+                plan.exchange.note(verdict, self._place)
 
-            offset, veil = self._offsets[channel], self._veils.get(channel)
+            offset, veil = self._offsets[channel], self._intake.veils.get(channel)
             context = self._context(channel)
             lane = Lane(plan.guard.posts[channel], plan.policy.passages, context, record, offset, self._redaction, veil)
             self._lanes[channel] = lane
@@ -253,39 +231,25 @@ class Choice:
             return
         if not lane.blocked.repair:
             self._block(lane.blocked)
-        elif (broken := self._break(channel, lane, lane.blocked)) is not None:
-            self.broken = broken
-        else:
+            return
+        waiting = sum(map(len, self._waiting))
+        self.broken = self._rewriting.broken(channel, lane, lane.blocked, self._speech, self._used(), waiting)
+        if self.broken is None:
             await self._emit(channel, lane, lane.give_in())
 
     # ---- repair
 
-    def _break(self, channel: Channel, lane: Lane, blocked: Blocked) -> Broken | None:
-        """What to ask so that the choice is written again; None where that cannot be, or was tried often enough."""
-        mender, rule = self._plan.mender, lane.rule(blocked.rule)
-        tries = self._tries.get(rule.name, 0)
-        if mender is None or tries >= rule.tries or sum(self._tries.values()) >= MOST_TRIES:
-            return None
-        used, said = sum(self.pieces.values()), self._speech.said
-        way: Way = "continued"
-        request = None if said is None else mender.onward(said, channel, rule, tries + 1, used)
-        if request is None and not self._speech.spoken:
-            way, request = "asked_again", mender.afresh(rule, tries + 1, used)
-        if request is None:
-            return None
-        self._tries[rule.name] = tries + 1
-        at = lane.window.base + lane.window.done
-        return Broken(rule.name, blocked.say, channel, at, way, request, lane.window.held + sum(map(len, self._waiting)))
+    def _used(self) -> int:
+        return sum(self.pieces.values())
 
     def ask_afresh(self) -> bool:
         """The server could not go on. Whether it can be asked for a whole new reply instead."""
-        broken, mender = self.broken, self._plan.mender
-        if broken is None or mender is None or broken.way == "asked_again" or self._speech.spoken:
+        if self.broken is None:
             return False
-        rule = self._lanes[broken.channel].rule(broken.rule)
-        request = mender.afresh(rule, self._tries[rule.name], sum(self.pieces.values()))
-        self.broken = None if request is None else replace(broken, way="asked_again", request=request)
-        return request is not None
+        rule = self._lanes[self.broken.channel].rule(self.broken.rule)
+        anew = self._rewriting.afresh(self.broken, rule, self._speech, self._used())
+        self.broken = anew or self.broken
+        return anew is not None
 
     def surrender(self) -> None:
         """It cannot be written again although that was begun: it ends, as if the rule blocked."""
@@ -301,10 +265,10 @@ class Choice:
         self._plan.exchange.repaired.append(note)
         self.over = self.unsettled = False
         self._waiting, self._calls = [], Calls(self._plan)
-        self._stops = Stops(self._plan.stops) if self._plan.stops else None
         self._speech.forget()
         self._tally.restart()
         if broken.way == "asked_again":
+            self._intake.begin()
             self._begin()
             self._speech.said = {} if self._speech.said is not None else None
             return
@@ -312,8 +276,7 @@ class Choice:
         lane = self._lanes[channel]
         lane.go_back()
         self._channel, self._splitter = channel, Splitter.going_on(channel, said)
-        if restorer := self._restorers.get(channel):
-            restorer.cut(lane.window.end)
+        self._intake.go_on(channel, lane.window.end)
         if self._known is not None:
             self._known.again(channel, said)
 
@@ -340,7 +303,7 @@ class Choice:
         lane = self._lanes.get(Channel.ANSWER)
         at = lane.window.end if lane else self._offsets[Channel.ANSWER]
         reason = Reason("think_reopened", "think_reopened", 1.0, policy.think_reopened, Channel.ANSWER, at, at)
-        self._plan.exchange.note(Verdict(policy.think_reopened, (reason,)))
+        self._plan.exchange.note(Verdict(policy.think_reopened, (reason,)), self._place)
         if policy.think_reopened >= Action.WITHHOLD:
             await self._close(Channel.ANSWER)
             if not self.halted:
@@ -390,7 +353,7 @@ class Choice:
 
     def _finish(self, reason: FinishReason) -> None:
         self.ended = True
-        if restored := sum(restorer.count for restorer in self._restorers.values()):
+        if restored := self._intake.count:
             self._plan.exchange.grow("placeholders_restored", restored)
         self._lanes.clear()
         self._waiting.clear()
