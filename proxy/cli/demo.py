@@ -67,6 +67,7 @@ def demo(
             drain_seconds=1,
             database="",
         )
+        serve.check_traces(settings)
         builder = serve.builder_of(settings)
         chosen = serve.policy_of(settings, builder)
         if show:

@@ -1,5 +1,6 @@
 """The guard's spans of one traced exchange: one for the prompt and one for the reply, within them one for each channel, and
-within those one for each look that had to wait, for a worker or a server. Looks that never wait (patterns) are added up.
+within those one for each look that had to wait, for a worker or a server. All looks are added up by classifier; of patterns,
+which look at every token and never wait, that is all there is.
 
 Nothing here is text of a conversation: rules, places, lengths, categories and the words of `Unjudged`.
 """
@@ -9,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from classifiers.finding import Channel, Finding, Passage, Unjudged
 from policies.decide import counts
-from policies.policy import Rule
 from proxy.telemetry.span import Span, Value
+
+if TYPE_CHECKING:
+    from proxy.road.guard import Watch
 
 MOST_LOOKS = 200
 """Spans of looks within one exchange; those beyond are counted."""
@@ -28,24 +32,19 @@ LATE = 0.8
 that its timers can be early."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Looker:
-    """Who looks: a classifier, the rules that use it, all categories it can report, and the seconds that a look may take."""
-
-    classifier: str
-    rules: tuple[Rule, ...]
-    categories: Collection[str]
-    within: float
-
-
 @dataclass(slots=True)
 class Tally:
-    """What one looker did on one channel. `spans` of its looks have a span of their own."""
+    """What one watch did on one channel."""
 
+    watch: Watch
     looks: int = 0
     seconds: float = 0.0
     unjudged: int = 0
-    spans: int = 0
+
+    def __str__(self) -> str:
+        rules = ",".join(rule.name for rule in self.watch.rules[:MOST_WORDS])
+        name = self.watch.classifier.name
+        return f"{name} rules={rules} looks={self.looks} seconds={self.seconds:.6f} unjudged={self.unjudged}"
 
 
 class Guards:
@@ -57,6 +56,7 @@ class Guards:
         self._reply: Span | None = None
         self._channels: dict[Channel, ChannelGuard] = {}
         self.left = MOST_LOOKS
+        self.turn = 0  # another one: the channels are begun anew
 
     @contextmanager
     def prompt(self) -> Iterator[None]:
@@ -93,6 +93,7 @@ class Guards:
         for channel in self._channels.values():
             channel.end()
         self._channels.clear()
+        self.turn += 1
 
 
 class ChannelGuard:
@@ -101,15 +102,14 @@ class ChannelGuard:
     def __init__(self, guards: Guards, channel: Channel, within: Span) -> None:
         self._guards, self._channel = guards, channel
         self.span = within.begin(f"guard {channel.value}")
-        self._tallies: dict[Looker, Tally] = {}
+        self._tallies: list[Tally] = []
         self._left_out = 0
 
-    def tally(self, looker: Looker) -> Tally:
-        """That of one looker."""
-        known = self._tallies.get(looker)
-        if known is None:
-            known = self._tallies[looker] = Tally()
-        return known
+    def tally(self, watch: Watch) -> Tally:
+        """A new one, whose numbers are told when the channel ends."""
+        tally = Tally(watch)
+        self._tallies.append(tally)
+        return tally
 
     def room(self) -> bool:
         """Whether one more look gets a span; it is counted where it does not."""
@@ -120,28 +120,27 @@ class ChannelGuard:
         return False
 
     def end(self) -> None:
-        """The channel is over: what was added up is told, of each looker as an event."""
-        tallies = self._tallies.values()
+        """The channel is over: what was added up is told."""
+        tallies = self._tallies
         self.span.note(
             {
                 "sluicegate.channel": self._channel.value,
                 "sluicegate.guard.looks": sum(each.looks for each in tallies),
                 "sluicegate.guard.busy_seconds": round(sum(each.seconds for each in tallies), 6),
                 "sluicegate.guard.spans_left_out": self._left_out,
+                "sluicegate.guard.by_classifier": [str(tally) for tally in tallies[:MOST_WORDS]],
             }
         )
-        for looker, tally in self._tallies.items():
-            self.span.event("looked", {**_who(looker), **_did(tally)})
         self.span.end()
 
 
 class Look:
-    """One look of one looker. It gets a span once it waits, or once a server shall be told which trace it is part of."""
+    """One look of one watch. It gets a span once it waits, or once a server shall be told which trace it is part of."""
 
-    __slots__ = ("_began", "_channel", "_looker", "_passage", "_span", "_spanned")
+    __slots__ = ("_began", "_channel", "_passage", "_span", "_spanned", "_tally", "_watch")
 
-    def __init__(self, channel: ChannelGuard, looker: Looker, passage: Passage) -> None:
-        self._channel, self._looker, self._passage = channel, looker, passage
+    def __init__(self, channel: ChannelGuard, tally: Tally, passage: Passage) -> None:
+        self._channel, self._tally, self._watch, self._passage = channel, tally, tally.watch, passage
         self._span: Span | None = None
         self._spanned = False
         self._began = time.perf_counter()
@@ -152,7 +151,7 @@ class Look:
             return
         self._spanned = True
         if self._channel.room():
-            name = f"classifier {self._looker.classifier}"
+            name = f"classifier {self._watch.classifier.name}"
             self._span = self._channel.span.begin(name, ago=time.perf_counter() - self._began)
 
     def headers(self) -> Sequence[tuple[str, str]]:
@@ -169,29 +168,27 @@ class Look:
 
     def gave_up(self, error: BaseException) -> None:
         """It raised, or somebody lost patience: the guard with it, or the caller with us."""
-        late = isinstance(error, asyncio.CancelledError) and time.perf_counter() - self._began >= LATE * self._looker.within
+        late = isinstance(error, asyncio.CancelledError) and time.perf_counter() - self._began >= LATE * self._watch.within
         self._end((), "timeout" if late or isinstance(error, TimeoutError) else f"error: {type(error).__name__}")
 
     def _counted(self, answer: Sequence[object]) -> list[str]:
         """The categories of findings that are enough for one of the rules; models report a little of everything."""
-        rules = self._looker.rules
+        rules = self._watch.rules
         return [each.category for each in answer if isinstance(each, Finding) and any(counts(rule, each) for rule in rules)]
 
     def _end(self, found: Sequence[str], blind: str) -> None:
-        tally = self._channel.tally(self._looker)
-        tally.looks += 1
-        tally.seconds += time.perf_counter() - self._began
-        tally.unjudged += bool(blind)
+        self._tally.looks += 1
+        self._tally.seconds += time.perf_counter() - self._began
+        self._tally.unjudged += bool(blind)
         if self._span is None:
             return
-        tally.spans += 1
-        self._span.note({**_who(self._looker), **_where(self._passage), **self._outcome(found, blind)})
+        self._span.note({**_who(self._watch), **_where(self._passage), **self._outcome(found, blind)})
         if blind:
             self._span.fail(blind[:MOST_REASON])
         self._span.end()
 
     def _outcome(self, found: Sequence[str], blind: str) -> dict[str, Value]:
-        known = self._looker.categories  # a classifier's promise; whatever else it says may be text
+        known = self._watch.classifier.categories  # a classifier's promise; whatever else it says may be text
         words = Counter(each if each in known else "other" for each in found)
         notes: dict[str, Value] = {"sluicegate.findings": len(found)}
         if words:
@@ -201,9 +198,9 @@ class Look:
         return notes
 
 
-def _who(looker: Looker) -> dict[str, Value]:
-    rules = [rule.name for rule in looker.rules[:MOST_WORDS]]
-    return {"sluicegate.classifier": looker.classifier, "sluicegate.guard.rules": rules}
+def _who(watch: Watch) -> dict[str, Value]:
+    rules = [rule.name for rule in watch.rules[:MOST_WORDS]]
+    return {"sluicegate.classifier": watch.classifier.name, "sluicegate.guard.rules": rules}
 
 
 def _where(passage: Passage) -> dict[str, Value]:
@@ -213,13 +210,4 @@ def _where(passage: Passage) -> dict[str, Value]:
         "sluicegate.passage.offset": passage.offset + passage.begin,
         "sluicegate.passage.chars": len(passage.text) - passage.begin,
         "sluicegate.passage.final": passage.final,
-    }
-
-
-def _did(tally: Tally) -> dict[str, Value]:
-    return {
-        "sluicegate.guard.looks": tally.looks,
-        "sluicegate.guard.busy_seconds": round(tally.seconds, 6),
-        "sluicegate.guard.unjudged": tally.unjudged,
-        "sluicegate.guard.spans": tally.spans,
     }

@@ -13,7 +13,7 @@ from classifiers.asked_within import asked_within
 from classifiers.finding import Channel, Context, Findings, Passage, Unjudged
 from proxy.exchange import Exchange
 from proxy.road.guard import Guard, Post, Watch
-from proxy.telemetry.guards import Guards, Look, Looker
+from proxy.telemetry.guards import Guards, Look
 
 Answers = Sequence[Findings | Unjudged]
 
@@ -30,7 +30,9 @@ def watched(exchange: Exchange, guard: Guard) -> Guard:
     guards = exchange.guards = Guards(exchange.span, since)
     own = copy.copy(guard)
     own.posts = Posts(guard.posts, guards)
-    own.across, own.before, own.after = (_over(post, guards) for post in (guard.across, guard.before, guard.after))
+    own.across = _over(guard.across, guards)
+    if guard.restores:
+        own.before, own.after = _over(guard.before, guards), _over(guard.after, guards)
     return own
 
 
@@ -55,7 +57,7 @@ def _over(post: Post, guards: Guards) -> Post:
     """The post with each of its classifiers watched, one watch for each as before."""
     if not post:
         return post
-    known: dict[int, Watch] = {id(watch): replace(watch, classifier=Watched(watch, guards)) for watch in _all(post)}
+    known: dict[int, Watch] = {id(watch): _watch(watch, guards) for watch in (*post.stream, *post.passage)}
 
     def over(watches: tuple[Watch, ...]) -> tuple[Watch, ...]:
         return tuple(known[id(watch)] for watch in watches)
@@ -65,36 +67,50 @@ def _over(post: Post, guards: Guards) -> Post:
     return replace(post, stream=stream, passage=passage, first=first, second=second, unrepaired=unrepaired)
 
 
-def _all(post: Post) -> tuple[Watch, ...]:
-    return (*post.stream, *post.passage)
+def _watch(watch: Watch, guards: Guards) -> Watch:
+    return Watch(Watched(watch, guards), watch.rules, watch.within, watch.veiled)
 
 
 class Watched:
-    """A classifier whose looks are counted, and have a span where they wait. All else about it is the classifier's own."""
+    """A classifier whose looks are counted; of unit `passage`, one that waits has a span. All else about it is its own."""
 
     def __init__(self, watch: Watch, guards: Guards) -> None:
         classifier = self._classifier = watch.classifier
         self.name, self.unit, self.categories = classifier.name, classifier.unit, classifier.categories
         self.lookback, self.opener, self.safe_upto = classifier.lookback, classifier.opener, classifier.safe_upto
-        self._guards = guards
-        self._looker = Looker(classifier.name, watch.rules, classifier.categories, watch.within)
+        self._watch, self._guards = watch, guards
+        self._turn = -1
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._classifier, name)
 
     async def __call__(self, passages: Sequence[Passage], context: Context) -> Answers:
-        look = Look(self._guards.of(passages[0].channel), self._looker, passages[0])
+        if self._turn != self._guards.turn:
+            self._channel, self._turn = self._guards.of(passages[0].channel), self._guards.turn
+            self._tally = self._channel.tally(self._watch)
+        if self.unit == "stream":
+            return await self._counted(passages, context)
+        look = Look(self._channel, self._tally, passages[0])
         try:
-            if self.unit == "stream":
+            with asked_within(look.headers):
                 answers = await _Driven(self._classifier(passages, context), look.waits)
-            else:
-                with asked_within(look.headers):
-                    answers = await _Driven(self._classifier(passages, context), look.waits)
         except BaseException as error:
             look.gave_up(error)
             raise
         look.answered(answers)
         return answers
+
+    async def _counted(self, passages: Sequence[Passage], context: Context) -> Answers:
+        """Nearly every token comes here."""
+        tally, began, blind = self._tally, time.perf_counter(), True
+        try:
+            answers = await self._classifier(passages, context)
+            blind = len(answers) != 1 or isinstance(answers[0], Unjudged)
+            return answers
+        finally:
+            tally.looks += 1
+            tally.seconds += time.perf_counter() - began
+            tally.unjudged += blind
 
 
 class _Driven(Awaitable[Answers]):

@@ -32,10 +32,22 @@ def test_the_last_spans_are_sent_before_the_end(tmp_path: Path, workers: str) ->
     assert {(one["service.name"], one["team"]) for one in told.resources} == {("gate", "safety")}
 
 
-def test_a_protocol_that_is_not_spoken_stops_the_start(tmp_path: Path) -> None:
+SERVE = ("serve", "--policy", "one.yaml", "--upstream", "http://127.0.0.1:9/v1", "--port", "0")
+
+
+@pytest.mark.parametrize(
+    "command", [SERVE, (*SERVE, "--workers", "2"), ("demo", "--port", "0"), ("demo", "--show")], ids=" ".join
+)
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"), ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "must be a positive integer")],
+)
+def test_traces_that_cannot_be_had_stop_the_start(
+    tmp_path: Path, command: tuple[str, ...], name: str, value: str, said: str
+) -> None:
     (tmp_path / "one.yaml").write_text(POLICY, encoding="utf-8")
-    wanted = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-    done = run("serve", "--policy", "one.yaml", "--upstream", "http://127.0.0.1:9/v1", "--port", "0", cwd=tmp_path, **wanted)
-    assert done.returncode == 2
-    assert "http/protobuf" in done.stderr
+    done = run(*command, cwd=tmp_path, **{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", name: value})
+    assert done.returncode == 2, done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert "OTEL_" in done.stderr
     assert "Traceback" not in done.stderr
