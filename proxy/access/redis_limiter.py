@@ -116,7 +116,7 @@ class RedisLimiter:
         except GoneError as error:
             self._failed(error)
             return self._alone(one, asked_redis=error.slow)
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or an answer that nobody understands
             self._take_back(one)
             raise
         if not granted:
@@ -232,7 +232,7 @@ class RedisLimiter:
 
     async def _look(self) -> None:
         try:
-            await self._redis.ping()
+            await self._redis.ping(self._prefix + "ping")
         except GoneError as error:
             self._failed(GoneError(str(error)))
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -114,6 +114,7 @@ class Shared:
         self._password, self._ca = password or place.password, ca
         self._client: Redis | RedisCluster | None = None
         self._sentinels: Sequence[Redis] = ()
+        self._turn = 0
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
         """What the script answers. All keys share a hash tag. Raises `GoneError`."""
@@ -142,12 +143,45 @@ class Shared:
         except (TimeoutError, RedisTimeoutError) as error:
             raise GoneError("no answer in time", slow=True) from error
         except (RedisError, OSError) as error:
-            raise GoneError(f"{type(error).__name__}: {error}") from error
+            raise GoneError(f"{type(error).__name__}: {_plain(str(error))}") from error
         return answers
 
-    async def ping(self) -> None:
-        """Returns if it answers and can be written to. Raises `GoneError`."""
-        await self._do("SET", f"sluicegate:ping:{id(self)}", "1", "EX", "1")
+    async def publish(self, channel: str, message: str) -> None:
+        """Sends a message to all who listen to the channel. Raises `GoneError`."""
+        await self._do("PUBLISH", channel, message)
+
+    async def words(self, channels: Sequence[str], silence: float) -> AsyncGenerator[tuple[str, bool], None]:
+        """The channel of each message that comes; before that, and each time that the connection was made anew, each channel once
+        with True. Raises `GoneError` when there is no connection any more, or nothing came for twice `silence` seconds, not even
+        an answer to our own question."""
+        from redis.exceptions import RedisError
+
+        client = self._node() if self.place.kind == "cluster" else self._connected()
+        pubsub = client.pubsub()
+        try:
+            async with asyncio.timeout(self.timeout):
+                await pubsub.subscribe(*channels)
+            asked = False
+            while True:
+                message = await pubsub.get_message(timeout=silence)
+                if message is None and asked:
+                    raise GoneError("no answer in time", slow=True)
+                if message is None:
+                    await pubsub.ping()
+                elif message["type"] in ("subscribe", "message"):
+                    yield message["channel"].decode(), message["type"] == "subscribe"
+                asked = message is None
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            raise GoneError(f"{type(error).__name__}: {_plain(str(error))}") from error
+        finally:
+            with suppress(RedisError, OSError):
+                await pubsub.aclose()
+                if self.place.kind == "cluster":
+                    await client.aclose()
+
+    async def ping(self, key: str = "sluicegate:ping") -> None:
+        """Returns if it answers and `key` can be written to: the node that holds it, by this user. Raises `GoneError`."""
+        await self._do("SET", key, "1", "EX", "1")
 
     async def _do(self, *command: str | int) -> Any:
         from redis.exceptions import NoScriptError, RedisError
@@ -161,7 +195,7 @@ class Shared:
         except (TimeoutError, RedisTimeoutError) as error:
             raise GoneError("no answer in time", slow=True) from error
         except (RedisError, OSError) as error:
-            raise GoneError(f"{type(error).__name__}: {error}") from error
+            raise GoneError(f"{type(error).__name__}: {_plain(str(error))}") from error
 
     async def aclose(self) -> None:
         """Closes all connections."""
@@ -197,6 +231,9 @@ class Shared:
         if place.kind == "sentinel":
             watchers: Any = Sentinel  # the library leaves it bare
             sentinels = watchers(list(place.hosts), sentinel_kwargs={**options, "db": 0}, db=place.database, **options)
+            # Where Redis has a password its sentinels often have none, and refuse whoever sends one: each is asked both ways.
+            bare = watchers(list(place.hosts), sentinel_kwargs={**options, "username": None, "password": None})
+            sentinels.sentinels += bare.sentinels if self._password else []
             self._sentinels = sentinels.sentinels
             return sentinels.master_for(place.service, max_connections=CONNECTIONS)
         options.pop("ssl", None)
@@ -209,11 +246,25 @@ class Shared:
                 where["connection_class"] = SSLConnection
         return Redis.from_pool(BlockingConnectionPool(CONNECTIONS, timeout=self.timeout, **where, **options))
 
+    def _node(self) -> Any:
+        """One of the nodes that the address names, each in its turn."""
+        from redis.asyncio import Redis
+
+        host, port = self.place.hosts[self._turn % len(self.place.hosts)]
+        self._turn += 1
+        return Redis(host=host, port=port, **self._options())
+
     def _cluster(self) -> Any:
         from redis.asyncio.cluster import ClusterNode, RedisCluster
 
         nodes = [ClusterNode(host, port) for host, port in self.place.hosts]
         return RedisCluster(startup_nodes=nodes, max_connections=CONNECTIONS, **self._options())
+
+
+def _plain(message: str) -> str:
+    """What went wrong, without the library's description of its own objects."""
+    head, found, _ = message.partition(" : <redis.")
+    return f"{head}: {message.rpartition(' - ')[2]}" if found else message
 
 
 def _once() -> Retry:

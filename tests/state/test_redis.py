@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from proxy.access.caller import Limits
+from proxy.access.redis_limiter import RedisLimiter
 from proxy.state.redis import GoneError, Script, Shared, redis_place
 from tests.redis_server import RedisServer, free_port, redis_server, running_redis
 
@@ -154,6 +156,30 @@ def test_a_sentinel_knows_the_way(tmp_path: Path) -> None:
         with running_redis("--sentinel", config=tmp_path / "sentinel.conf") as sentinel:
             shared = Shared(redis_place(f"redis+sentinel://127.0.0.1:{sentinel.port}/main/0"), timeout=5)
             assert asyncio.run(asked(shared)) == 3
+
+
+def test_sentinels_without_a_password_before_a_redis_with_one(tmp_path: Path) -> None:
+    with running_redis("--requirepass", "open sesame") as server:
+        (tmp_path / "sentinel.conf").write_text(
+            f'sentinel monitor main 127.0.0.1 {server.port} 1\nsentinel auth-pass main "open sesame"\n'
+        )
+        with running_redis("--sentinel", config=tmp_path / "sentinel.conf") as sentinel:
+            address = f"redis+sentinel://127.0.0.1:{sentinel.port}"
+            assert asyncio.run(asked(Shared(redis_place(f"{address}/main"), password="open sesame", timeout=5))) == 3
+            with pytest.raises(GoneError, match=r"^MasterNotFoundError: No master found for 'nobody': [^<>]*$"):
+                asyncio.run(asked(Shared(redis_place(f"{address}/nobody"), password="open sesame", timeout=5)))
+
+
+def test_a_user_who_may_write_to_the_prefix_only(redis_server: RedisServer) -> None:
+    cli(redis_server.port, "acl", "setuser", "gate", "on", ">pw", "resetkeys", "~mine:*", "+@all")
+
+    async def play() -> bool:
+        shared = Shared(redis_place(f"redis://gate:pw@127.0.0.1:{redis_server.port}"), timeout=5)
+        limiter = RedisLimiter(shared, Limits(streams=1), prefix="mine")
+        async with limiter.watched():
+            return limiter.gone
+
+    assert not asyncio.run(play())
 
 
 def test_a_cluster_whose_nodes_know_the_keys() -> None:
