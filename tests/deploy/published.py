@@ -18,7 +18,7 @@ from tests.deploy.cluster import ROOT, Object
 NODE = Path(__file__).parent / "node"
 COMPOSE = ROOT / ".make" / "schemas" / "check_jsonschema" / "builtin_schemas" / "vendor" / "compose-spec.json"
 PUBLISHED = frozenset({"HTTPRoute", "ServiceMonitor", "PrometheusRule"})
-"""For LeaderWorkerSet nobody publishes a package: `custom.py` was compared with the types of its repository by hand."""
+"""For LeaderWorkerSet no package was found: `custom.py` was compared with the types in its repository by hand."""
 
 
 def refused(objects: Sequence[Object]) -> list[str]:
