@@ -97,16 +97,3 @@ def failed_tests(policy: Policy, builder: Builder) -> list[Mistake]:
             wanted = f"expected {trial.example.expect.word}, came {came}{blind}"
             mistakes.append(Mistake(policy.name, 1, 1, f"tests[{number}]", f"its own test on {trial.example.on.value}: {wanted}"))
     return mistakes
-
-
-def restart_needed(before: RoutesFile | None, after: RoutesFile | None) -> bool:
-    """Whether something else than policies has changed in the routes file: that is taken in by a restart only."""
-    return before is not None and after is not None and _beside_policies(before) != _beside_policies(after)
-
-
-def _beside_policies(file: RoutesFile) -> object:
-    form = file.written.model_dump()
-    for route in form["routes"].values():
-        route.pop("policy", None)
-    upstreams = {name: one.written.model_dump() for name, one in file.upstreams.items()}
-    return form | {"upstreams": upstreams, "profiles": dict(file.profiles)}

@@ -16,18 +16,19 @@ from pathlib import Path
 
 from policies.bind import Builder
 from policies.compare import compared, summary
-from policies.mistakes import LoadError, Mistake
+from policies.mistakes import LoadError, Mistake, listed
 from policies.policy import Policy
 from policies.watch import Stamp, being_written, stamp
 from proxy.access.choice import Choices
+from proxy.access.gates import NEEDS_REDIS
 from proxy.disclosure.language import prepare
 from proxy.records.audit import AuditError
-from proxy.reload.candidate import Candidate, failed_tests, from_store, gathered, restart_needed, sources
+from proxy.reload.candidate import Candidate, failed_tests, from_store, gathered, sources
 from proxy.reload.shelf import shelf_of
 from proxy.reload.tenure import Tenure
-from proxy.routes.load import RoutesFile
 from proxy.routes.route import Bench, bench
 from proxy.routes.routes import Routes
+from proxy.routes.standing import laid_anew, lay, needs_restart
 from proxy.settings import Settings
 from proxy.telemetry.reload import News, Outcome
 
@@ -45,9 +46,14 @@ Seen = tuple[Stamp, int]
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A candidate with its judges: by the digest of their policy, those that are in force already among them."""
+    """A candidate with its judges: by the digest of their policy, those that are in force already among them.
+
+    `anew` are keys of the routes file that have changed; `waiting` those that wait for a restart, and all routes with them.
+    """
 
     candidate: Candidate
+    anew: Sequence[str]
+    waiting: Sequence[str]
     benches: Mapping[str, Bench]
     new: Sequence[Policy]
     builder: Builder
@@ -75,7 +81,7 @@ class Reloader:
         self._files: frozenset[Path] = frozenset()
         self._taken: Seen | None = None
         self._before: Seen | None = None
-        self._file: RoutesFile | None = None
+        self._waiting: tuple[str, ...] = ()
         self._told: tuple[str, ...] = ()
         self._retry = float("inf")
         self._turn = asyncio.Lock()
@@ -94,13 +100,15 @@ class Reloader:
     async def look(self, *, asked: bool = False) -> None:
         """Takes in what has changed and stands still; with `asked` whatever is there now."""
         async with self._turn:
+            if self._before is None:  # the first look: what is there may be another thing than was loaded, or half of it
+                self._files = await asyncio.to_thread(sources, self._settings)
             seen = await self._seen()
             still, self._before = seen == self._before, seen
             if not asked:
                 if seen == self._taken and time.monotonic() < self._retry:
                     return
                 same_files = self._taken is not None and seen[0] == self._taken[0]
-                if not same_files and not still and self._taken is not None:
+                if not same_files and not still:
                     return
             files = await asyncio.to_thread(sources, self._settings)
             if not asked and await asyncio.to_thread(being_written, files):
@@ -143,7 +151,12 @@ class Reloader:
     def _made(self, candidate: Candidate, builder: Builder) -> _Made:
         """Builds the judges of what is new, and runs its tests. Raises `LoadError`."""
         known = {one.policy.digest: one for one in self._in_force()}
-        wanted = [*(candidate.of(route.name) for route in self._routes)]
+        before, after = self._routes.file, candidate.routes
+        waiting = needs_restart(before, after) if before and after else []
+        anew = laid_anew(before, after) if before and after and not waiting else []
+        self._check_routes(candidate, anew)
+        names = {*(route.name for route in self._routes), *(after.written.routes if after and anew else ())}
+        wanted = [candidate.of(name) for name in sorted(names)]
         wanted += [candidate.named[name] for name in self._choices.benches if name in candidate.named]
         new = {policy.digest: policy for policy in wanted if policy.digest not in known}
         mistakes: list[Mistake] = []
@@ -155,7 +168,17 @@ class Reloader:
             raise LoadError(mistakes)
         prepare(new.values())
         known |= {digest: bench(policy, builder, tenure) for digest, policy in new.items()}
-        return _Made(candidate, known, list(new.values()), builder, tenure)
+        return _Made(candidate, anew, waiting, known, list(new.values()), builder, tenure)
+
+    def _check_routes(self, candidate: Candidate, anew: Sequence[str]) -> None:
+        """Raises `LoadError` for limits of routes that nobody here could count."""
+        settings = self._settings
+        if candidate.routes is None or not anew or settings.redis_url or settings.workers * settings.replicas == 1:
+            return
+        limits = {name: route.limits.meant() for name, route in candidate.routes.written.routes.items()}
+        if any(limits.values()):
+            name = next(name for name, each in limits.items() if each)
+            raise LoadError([Mistake(settings.routes, 1, 1, f"routes.{name}.limits", NEEDS_REDIS)])
 
     def _refused(self, policy: Policy) -> list[Mistake]:
         try:
@@ -172,7 +195,10 @@ class Reloader:
     def _take(self, made: _Made, first: bool) -> None:
         before = [one.policy for one in self._in_force()]
         candidate, benches = made.candidate, made.benches
-        self._routes.reseat(lambda route: benches[candidate.of(route.name).digest])
+        if made.anew and candidate.routes is not None:
+            lay(self._routes, candidate.routes, lambda name: benches[candidate.of(name).digest])
+        else:
+            self._routes.reseat(lambda route: benches[candidate.of(route.name).digest])
         of_routes = {route.policy.name: route.bench for route in self._routes}
         ready = {name: self._ready(name, one, made) for name, one in self._choices.benches.items()}
         kept = {name: one for name, one in ready.items() if one is not None} | of_routes
@@ -181,14 +207,24 @@ class Reloader:
         self._builders.add(made.builder)
         self._retry, self._told = float("inf"), ()
         self._news.in_force(before, [one.policy for one in self._in_force()])
-        if not first or made.new:
-            self._news.looked("taken" if made.new else "unchanged")
+        self._tell_of_routes(made)
+        if made.new or made.anew:
+            self._news.looked("taken")
+        elif not first and not made.waiting:
+            self._news.looked("unchanged")
         for policy in made.new:
             old = next((one for one in before if one.name == policy.name), None)
             log.info("policy %s: %s is in force%s", policy.name, policy.digest[:12], _said(old, policy))
-        if restart_needed(self._file, candidate.routes):
-            log.warning("%s: more than policies has changed; that is taken in by a restart", self._settings.routes)
-        self._file = self._file or candidate.routes
+
+    def _tell_of_routes(self, made: _Made) -> None:
+        """What was taken in of a routes file, and what is not, once."""
+        if made.anew:
+            log.info("routes: %s is in force: %s", self._settings.routes, listed(made.anew, 20))
+        before, self._waiting = self._waiting, tuple(made.waiting)
+        if made.waiting and before != self._waiting:
+            self._news.looked("restart")
+            what = listed(made.waiting, 20)
+            log.error("routes: %s: %s: RESTART NEEDED; until then all routes stay as they were", self._settings.routes, what)
 
     def _ready(self, name: str, one: Bench, made: _Made) -> Bench | None:
         """What judges for those who name a policy; None where it is gone."""

@@ -34,10 +34,10 @@ def build_routes(file: RoutesFile, builder: Builder, site: Site, news: News | No
     """Builds classifiers and upstreams. Raises `LoadError` where a secret that the file names is not in the environment."""
     members = members_of(file, site, news)
     benches = _benches(file, builder)
-    junctions = {name: _junction(name, file, members, benches[file.policies[name].digest]) for name in file.written.routes}
+    junctions = {name: junction_of(name, file, members, benches[file.policies[name].digest]) for name in file.written.routes}
     written = file.written.checks
     checks = Checks(written.how, written.every, written.within, written.down_after)
-    return Built(Routes(junctions, file.default), tuple(members.values()), checks)
+    return Built(Routes(junctions, file.default, file=file, members=members), tuple(members.values()), checks)
 
 
 def _benches(file: RoutesFile, builder: Builder) -> Mapping[str, Bench]:
@@ -86,7 +86,8 @@ def _ways(route: RouteWritten) -> list[list[str]]:
     return [*(one.use for one in route.choose), route.use]
 
 
-def _junction(name: str, file: RoutesFile, members: Mapping[str, Member], judges: Bench) -> Junction:
+def junction_of(name: str, file: RoutesFile, members: Mapping[str, Member], judges: Bench) -> Junction:
+    """One public name with its ways, over these upstreams."""
     written = file.written.routes[name]
     ways = [_route(name, file, group, members, judges) for group in _ways(written)]
     conditions = [_condition(one.when) for one in written.choose]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from proxy.errors import ApiError
 from proxy.prompt.profile import Profile
@@ -14,6 +15,9 @@ from proxy.upstream.member import Member
 from proxy.upstream.pool import Pool
 from proxy.upstream.protocol import Upstream
 from proxy.wire.request import ChatBody
+
+if TYPE_CHECKING:
+    from proxy.routes.load import RoutesFile
 
 MOST_MODELS = 256
 """Names of models whose profiles are remembered; callers choose the names."""
@@ -51,17 +55,27 @@ class Routes:
     """The routes by their public names and aliases.
 
     `default` is the name that is meant where a request names none (moderations); empty names lead to it. With `any_name` there is
-    one route, which takes every name, and the model server decides which it knows.
+    one route, which takes every name, and the model server decides which it knows. `by_name` are the upstreams of `file`.
     """
 
     def __init__(
-        self, junctions: Mapping[str, Junction], default: str, *, any_name: bool = False, profiles: Sequence[Profile] = ()
+        self,
+        junctions: Mapping[str, Junction],
+        default: str,
+        *,
+        any_name: bool = False,
+        profiles: Sequence[Profile] = (),
+        file: RoutesFile | None = None,
+        members: Mapping[str, Member] | None = None,
     ) -> None:
         self.any_name, self._profiles = any_name, profiles
-        self._lay(junctions, default)
+        self.by_name = members or {}
+        self.lay(junctions, default, file)
 
-    def _lay(self, junctions: Mapping[str, Junction], default: str) -> None:
-        self.junctions, self._default = junctions, default
+    def lay(self, junctions: Mapping[str, Junction], default: str, file: RoutesFile | None) -> None:
+        """Puts other routes in the place of these, for the exchanges that begin from now on. `file` is what they were read from,
+        if they were. As with `reseat`, it does not wait."""
+        self.junctions, self._default, self.file = junctions, default, file
         self._by_model: dict[str, Route] = {}
         self.default = junctions[default].otherwise
         self._named = {alias: one for one in junctions.values() for alias in one.aliases} | dict(junctions)
@@ -71,7 +85,7 @@ class Routes:
 
         Call it on the event loop. It does not wait, so no exchange sees one half of it.
         """
-        self._lay({name: junction.reseated(bench) for name, junction in self.junctions.items()}, self._default)
+        self.lay({name: junction.reseated(bench) for name, junction in self.junctions.items()}, self._default, self.file)
 
     def choose(self, body: ChatBody) -> Route:
         """The route for this request. Raises `ApiError` 404 where no route has the name."""
@@ -103,9 +117,10 @@ class Routes:
 
     @property
     def members(self) -> Sequence[Member]:
-        """The upstreams of all pools, each once."""
+        """The upstreams of all pools, each once, and those of the routes file that no pool has now."""
         pools = [route.upstream for route in self if isinstance(route.upstream, Pool)]
-        return tuple({id(member): member for pool in pools for member in pool.members}.values())
+        every = (*(member for pool in pools for member in pool.members), *self.by_name.values())
+        return tuple({id(member): member for member in every}.values())
 
     async def aclose(self) -> None:
         """Closes the connections to all upstreams."""

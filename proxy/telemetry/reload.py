@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from policies.policy import Policy
 from proxy.telemetry.metrics import Metrics
 
-Outcome = Literal["taken", "refused", "unchanged", "failed"]
+Outcome = Literal["taken", "refused", "unchanged", "failed", "restart"]
 
 
 class News(Protocol):
@@ -29,7 +29,10 @@ class ReloadMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        text = "Policies that had changed: taken, refused (a mistake, a failed test), unchanged in meaning, failed (unreadable)."
+        text = (
+            "Policies and routes that had changed: taken, refused (a mistake, a failed test), unchanged in meaning, "
+            "failed (unreadable), restart (upstreams that only a restart takes in)."
+        )
         self._reloads = metrics.counter("policy_reload", text, "outcome")
         last = "When a look last ended like this, in Unix seconds."
         self._last = metrics.gauges("policy_last_reload_timestamp", last, "livemax", "outcome")
