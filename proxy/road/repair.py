@@ -8,7 +8,7 @@ route are asked afresh, as long as the client has nothing of the reply.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,7 +60,10 @@ class Broken:
 
 
 class Mender:
-    """Asks for one exchange. `body` is what the model was asked; `profile` None: its template is not known."""
+    """Asks for one exchange. `body` is what the model was asked; `profile` None: its template is not known.
+
+    `begun` gives a body the beginning of the reply, where the first question had one.
+    """
 
     def __init__(
         self,
@@ -71,10 +74,12 @@ class Mender:
         language: str,
         placeholders: Placeholders | None = None,
         most: int = 32768,
+        begun: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
     ) -> None:
         self._id, self._upstream, self._body, self._profile = id, upstream, body, profile
         self._language, self._placeholders = language, placeholders
         self._most: int = body.get("max_tokens") or most
+        self._begun = begun
 
     def onward(
         self, said: Mapping[Channel, Sequence[str]], channel: Channel, rule: Rule, tries: int, used: int
@@ -107,7 +112,7 @@ class Mender:
         if at is not None:
             messages[at] = {**messages[at], "content": f"{messages[at].get('content') or ''}\n\n{self._ask(rule)}"}
         body = {name: value for name, value in self._body.items() if name not in ("n", "messages")}
-        return UpstreamRequest(self._id, {**body, "messages": messages, "max_tokens": room, **self._seed(tries)})
+        return UpstreamRequest(self._id, self._begun({**body, "messages": messages, "max_tokens": room, **self._seed(tries)}))
 
     def _seed(self, tries: int) -> dict[str, int]:
         """With the caller's seed the same words would come again."""

@@ -146,6 +146,19 @@ def test_a_model_whose_template_is_not_known_is_asked_afresh() -> None:
         assert heard(proxy.ask("Say hello", model="a-model"), False) == ("", "All is well.", "stop")
 
 
+def test_thinking_is_forced_when_the_model_is_asked_afresh() -> None:
+    again = {"when": "every word of it", "think": "English.\n", "say": "All is well."}
+    forced = policy("hide") + "shape: {force_thinking: always}\n"
+    with (
+        fake_model(scenes=[again, {"think": "Hm.\n", "say": "你好, my friend."}]) as model,
+        stack(forced, model.url) as proxy,
+    ):
+        assert heard(proxy.ask("Say hello", model="a-model"), False) == ("", "All is well.", "stop")
+    assert [(body["messages"][-1], body["continue_final_message"]) for body in asked(model)] == [
+        ({"role": "assistant", "content": "<think>\n"}, True)
+    ] * 2
+
+
 def test_each_choice_for_itself() -> None:
     every = [
         {"think": "The user wants bread.\n", "say": CLEAN + SLIP, "variants": [{"think": "Hm.\n", "say": CLEAN}], "go_on": REST}
