@@ -14,11 +14,16 @@ class Right(StrEnum):
     READ_POLICIES = "read_policies"
     WRITE_POLICIES = "write_policies"
     READ_RECORDS = "read_records"
+    READ_TEXTS = "read_texts"
+    ERASE_TEXTS = "erase_texts"
     REVIEW = "review"
 
 
 class Role(StrEnum):
-    """Who an administrator is. An operator runs the house and changes no rules; who changes rules gives nobody a key."""
+    """Who an administrator is. An operator runs the house and changes no rules; who changes rules gives nobody a key.
+
+    Who reads texts cannot erase them, and who erases them cannot read them.
+    """
 
     OPERATOR = "operator"
     POLICY_EDITOR = "policy_editor"
@@ -31,8 +36,8 @@ class Role(StrEnum):
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {
-    Role.OPERATOR: frozenset({Right.READ_KEYS, Right.WRITE_KEYS, Right.READ_POLICIES}),
+    Role.OPERATOR: frozenset({Right.READ_KEYS, Right.WRITE_KEYS, Right.READ_POLICIES, Right.ERASE_TEXTS}),
     Role.POLICY_EDITOR: frozenset({Right.READ_POLICIES, Right.WRITE_POLICIES}),
     Role.REVIEWER: frozenset({Right.READ_POLICIES, Right.REVIEW}),
-    Role.AUDITOR: frozenset({Right.READ_KEYS, Right.READ_POLICIES, Right.READ_RECORDS}),
+    Role.AUDITOR: frozenset({Right.READ_KEYS, Right.READ_POLICIES, Right.READ_RECORDS, Right.READ_TEXTS}),
 }

@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 from starlette.responses import Response
 
 from proxy.access.roles import RIGHTS, Right
+from proxy.admin.audit import audit_router
 from proxy.admin.bounded import bounded
 from proxy.admin.desk import Desk, desk_for
 from proxy.admin.keys import keys_router
@@ -45,6 +46,7 @@ def admin_api(app: FastAPI, house: House) -> None:
     router.include_router(keys_router(house))
     router.include_router(tenants_router(house))
     router.include_router(policies_router(house))
+    router.include_router(audit_router(house))
     app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
 

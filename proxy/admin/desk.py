@@ -86,7 +86,9 @@ def desk_for(house: House, right: Right | None) -> Callable[[Request], Desk]:
         admin = house.door.admin(request.headers.raw)
         if right is not None and not admin.role.may(right):
             raise house.door.not_permitted()
-        if any("\0" in value for value in (*request.path_params.values(), *request.query_params.values())):
+        if any(
+            "\0" in value for value in (*request.path_params.values(), *(text for _, text in request.query_params.multi_items()))
+        ):
             raise ApiError(400, "The address holds a NUL character, and no name does.", code="invalid_value")
         return Desk(house, admin)
 

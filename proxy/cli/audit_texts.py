@@ -122,13 +122,15 @@ def erase(
 
 
 async def _everywhere(database: Database, erasures: Sequence[Erasure]) -> int:
-    from proxy.records.shared_texts import SharedTexts
+    from proxy.records.shared_texts import SharedTexts, UnfinishedError
     from proxy.state.database import GONE, DatabaseError, reason
     from proxy.state.migrate import ready
 
     try:
         await ready(database)
-        return await SharedTexts(database).erase(erasures, operator(), time.time())
+        return (await SharedTexts(database).erase(erasures, operator(), time.time()))[0]
+    except UnfinishedError as error:
+        raise DatabaseError(f"{error}: say it again") from error
     except GONE as error:
         raise DatabaseError(f"{reason(error)}: nothing was erased") from error
 

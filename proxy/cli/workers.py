@@ -44,7 +44,7 @@ def under(supervisor: int, factory: Callable[[], Any]) -> Any:
 
 
 def _look(supervisor: int) -> None:
-    # Linux could send a signal by itself (PR_SET_PDEATHSIG), but only if the parent dies after it was asked for, and nowhere else.
+    # Linux could send the signal by itself (PR_SET_PDEATHSIG), but only if the parent dies later than that is asked for.
     while os.getppid() == supervisor:
         time.sleep(LOOK_EVERY)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,14 @@ class Archive:
         except SealError as error:
             raise AuditError(f"the texts of {kept.id} cannot be opened: {error}") from error
         return {channel: orjson.loads(text) for channel, text in opened.items()}
+
+    def opened(self, kept: Kept, variables: Iterable[str]) -> dict[str, Any]:
+        """The same, with the one key of several that fits. Raises `AuditError` where none does."""
+        for variable in variables:
+            with suppress(AuditError):
+                if self._sealer(variable).name == kept.sealed.key:
+                    return self.open(kept, variable)
+        raise AuditError(f"the texts of {kept.id} were sealed with the key {kept.sealed.key}, which is not here")
 
     def all(self) -> Iterator[Kept]:
         """Everything that is kept, oldest day first. Raises `OSError`."""

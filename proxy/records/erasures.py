@@ -53,7 +53,7 @@ def together(erasures: Iterable[Erasure]) -> Erasures:
 def asked(ids: Sequence[str], tenants: Sequence[str], before: float | None, now: float) -> list[Erasure]:
     """What a person asks for: texts of these exchanges, of these tenants, before this time; several narrow it down.
 
-    Of a tenant what is there now is erased, not what it will say tomorrow.
+    Of a tenant what is there now is erased, not what it will say tomorrow, whatever time is named.
     """
-    until = before if before is not None or ids else now
+    until = None if ids and before is None else min(now, now if before is None else before)
     return [Erasure(exchange, tenant, until) for exchange, tenant in product(ids or ("",), tenants or ("",))]

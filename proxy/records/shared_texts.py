@@ -6,6 +6,8 @@ waited on some disk never arrives. All methods raise one of `proxy.state.databas
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -15,13 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.records.erasures import Erasure, Erasures, together
 from proxy.records.textstore import Kept, kept_of, line_of
-from proxy.state.database import Database
+from proxy.state.database import GONE, Database, DatabaseError, reason
 from proxy.state.tables import ERASURES, TEXTS
 
 LOCK = 0x7E575
 """Of PostgreSQL's advisory locks: shared by those who bring texts, alone for one who erases."""
 PIECE = 1000
 """Rows that are read, or erased because their time is over, in one statement."""
+
+
+class UnfinishedError(DatabaseError):
+    """An erasure stands, and not all that it means is gone from the database yet."""
 
 
 class SharedTexts:
@@ -44,18 +50,38 @@ class SharedTexts:
                 await connection.execute(insert_one(TEXTS).on_conflict_do_nothing(), rows)
         return erased
 
-    async def erase(self, erasures: Sequence[Erasure], who: str, at: float) -> int:
-        """Erases texts, here at once and on all replicas as soon as they hear of it; how many were here."""
+    async def erase(self, erasures: Sequence[Erasure], who: str, at: float, within: float = math.inf) -> tuple[int, bool]:
+        """Erases texts, here and on all replicas as soon as they hear of it; how many were here, and whether these are all.
+
+        It stands before the first text goes, in a transaction of its own, and may be said again. Takes about `within` seconds
+        at most. Raises `UnfinishedError` where it stands and texts may still be here.
+        """
         rows = [
             {"at": at, "who": who[:200], "exchange": one.exchange, "tenant": one.tenant, "before": one.before} for one in erasures
         ]
-        count = 0
         async with self._database.writing() as connection:
             await self._locked(connection, "pg_advisory_xact_lock")  # so that numbers are seen in their order, too
             await connection.execute(insert(ERASURES), rows)
+        count, end = 0, time.monotonic() + within
+        try:
             for one in erasures:
-                count += (await connection.execute(delete(TEXTS).where(_meant(one)))).rowcount
-        return count
+                gone, whole = await self._deleted(_meant(one), end)
+                count += gone
+                if not whole:
+                    return count, False
+        except GONE as error:
+            raise UnfinishedError(f"the erasure stands, and texts may still be in the database: {reason(error)}") from error
+        return count, True
+
+    async def _deleted(self, which: ColumnElement[bool], end: float) -> tuple[int, bool]:
+        """Deletes texts in pieces, so that no statement takes long; how many, and whether these are all."""
+        some, count = select(TEXTS.c.exchange).where(which).limit(PIECE), 0
+        while True:
+            async with self._database.writing() as connection:
+                gone = (await connection.execute(delete(TEXTS).where(TEXTS.c.exchange.in_(some)))).rowcount
+            count += gone
+            if gone < PIECE or time.monotonic() > end:
+                return count, gone < PIECE
 
     async def erasures(self, after: int) -> tuple[Sequence[Erasure], int]:
         """Erasures with a greater number than `after`, at most `PIECE`; and the greatest number of them."""
@@ -78,13 +104,7 @@ class SharedTexts:
 
     async def expire(self, now: float) -> int:
         """Erases what has been kept long enough; how many exchanges it was."""
-        over, count = select(TEXTS.c.exchange).where(TEXTS.c.until <= now).limit(PIECE), 0
-        while True:
-            async with self._database.writing() as connection:
-                gone = (await connection.execute(delete(TEXTS).where(TEXTS.c.exchange.in_(over)))).rowcount
-            count += gone
-            if gone < PIECE:
-                return count
+        return (await self._deleted(TEXTS.c.until <= now, math.inf))[0]
 
     async def _locked(self, connection: AsyncConnection, how: str) -> None:
         if not self._database.embedded:  # an embedded one has one writer at a time

@@ -79,16 +79,33 @@ _CHAIN = frozenset({"event", "writer", "seq", "prev", "torn", "hash"})
 
 def _told(record: Record, running: dict[str, Story]) -> Story | None:
     event = record.get("event")
-    if event == "administered":
-        return {name: value for name, value in record.items() if name not in _CHAIN or name == "event"}
-    if event not in ("opened", "closed"):
+    if event not in ("administered", "opened", "closed"):
         return None
-    fields = {name: value for name, value in record.items() if name not in _CHAIN}
-    if event == "opened":
-        running[str(fields["id"])] = {**fields, "outcome": "unfinished"}
+    if event != "closed":
+        story = begun(record)
+        if event == "administered":
+            return story
+        running[str(story["id"])] = story
         return None
-    opened = running.pop(str(fields["id"]), {})
-    return {**fields, **opened, "closed_at": fields["at"], "outcome": fields["outcome"]}
+    fields = told(record)
+    return ended(running.pop(str(fields["id"]), {}), fields)
+
+
+def told(record: Record) -> Story:
+    """What a line tells, without its place in the chain."""
+    return {name: value for name, value in record.items() if name not in _CHAIN}
+
+
+def begun(record: Record) -> Story:
+    """The story of a line that opens an exchange, as long as no line closes it; or of what an administrator did."""
+    if record.get("event") == "administered":
+        return {"event": "administered", **told(record)}
+    return {**told(record), "outcome": "unfinished"}
+
+
+def ended(story: Story, closing: Story) -> Story:
+    """The story with what its closing line tells."""
+    return {**closing, **story, "closed_at": closing["at"], "outcome": closing["outcome"]}
 
 
 def when(written: str, now: datetime) -> str:
@@ -96,14 +113,14 @@ def when(written: str, now: datetime) -> str:
 
     Raises `ValueError` with a text that says what can be written.
     """
-    if (ago := _AGO.fullmatch(written.strip())) is not None:
-        moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    else:
-        try:
+    try:
+        if (ago := _AGO.fullmatch(written.strip())) is not None:
+            moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
             moment = datetime.fromisoformat(written.strip())
-        except ValueError:
-            raise ValueError(
-                f"{written!r}: write a time like 2026-11-21, 2026-11-21T13:00, or how long ago, like 90m or 7d"
-            ) from None
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+            moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{written[:40]!r}: write a time like 2026-11-21, 2026-11-21T13:00, or how long ago, like 90m or 7d"
+        ) from None

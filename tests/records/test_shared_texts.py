@@ -88,10 +88,6 @@ def on(address: str, work: Callable[[Database], Awaitable[Done]]) -> Done:
     return asyncio.run(opened())
 
 
-def erased(address: str, *erasures: Erasure) -> int:
-    return on(address, lambda database: SharedTexts(database).erase(erasures, "test", time.time()))
-
-
 def test_texts_are_there_once_though_sent_twice(tmp_path: Path, address: str) -> None:
     on(address, upgrade)
 
@@ -128,8 +124,8 @@ def test_an_erasure_is_honoured_by_all_and_by_what_comes_later(tmp_path: Path, a
         await bare.sent()  # the other one waits on its disk
         assert await in_table(one.database) == ["a", "b"]
         shared, now = SharedTexts(one.database), time.time()
-        assert await shared.erase(asked((), ("red",), None, now), "test", now) == 1
-        assert await shared.erase([Erasure("late")], "test", now) == 0
+        assert await shared.erase(asked((), ("red",), None, now), "test", now) == (1, True)
+        assert await shared.erase([Erasure("late")], "test", now) == (0, True)
         other.keep("late", "blue")  # its exchange was running
         other.keep("g", "red")  # what the tenant says later is not meant
         for replica in (one, other, bare):
@@ -309,6 +305,7 @@ def test_what_a_person_asks_for_narrows_down() -> None:
     assert asked((), ("red",), None, now) == [Erasure("", "red", now)]
     assert asked(("a",), ("red",), 5.0, now) == [Erasure("a", "red", 5.0)]
     assert asked((), (), 5.0, now) == [Erasure("", "", 5.0)]
+    assert asked((), ("red",), 500.0, now) == [Erasure("", "red", now)]
     (sealed,) = [kept_at(99.0, "red")]
     assert [one.means(sealed) for one in (Erasure("x"), Erasure("", "red", 99.0), Erasure("", "red", 99.5))] == [
         False,
