@@ -68,11 +68,11 @@ failures: $(VENV)/.ready/dev-$(KEY)  ## What becomes of requests when things bre
 soak: $(VENV)/.ready/dev-$(KEY)  ## Ten minutes of mixed load, and whether memory stays flat (ARGS="--minutes 3")
 	@"$(BIN)/python" -m bench.soak $(ARGS)
 
-# Asks PyPI for known vulnerabilities, which not every network reaches; so it is no part of continuous integration.
+# Asks PyPI for known vulnerabilities, which not every network reaches.
 audit: $(VENV)/.ready/dev-$(KEY)  ## Known vulnerabilities of what we install; fails where it cannot tell
 	@"$(AUDIT)/bin/python" -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip "$(AUDIT)"
 	@$(PYTHON) -m pip --python "$(AUDIT)/bin/python" $(PIP_FLAGS) 'pip-audit>=2.7'
-	@"$(AUDIT)/bin/pip-audit" --strict --disable-pip --no-deps -r constraints.txt $(ARGS)
+	@"$(AUDIT)/bin/python" requirements/audit.py $(ARGS)
 
 clients: $(CLIENTS)/.ready-$(KEY)  ## Tests with third-party clients: LangChain, LlamaIndex, pydantic-ai, LiteLLM, openai-node
 	@"$(CLIENTS)/bin/python" -m pytest -m clients tests/clients $(ARGS)
