@@ -130,3 +130,9 @@ def test_a_model_that_loads_for_an_hour_is_not_killed(clusters: Clusters) -> Non
 def test_examples_of_secrets_hold_none(example: str) -> None:
     values = environment((KUBERNETES / example).read_text("utf-8"))
     assert all("replace-me" in each or each == "sluicegate" for each in values.values())
+
+
+def test_pods_with_guard_models_share_their_verdicts(clusters: Clusters) -> None:
+    settings = settings_of(clusters["guard-models"])
+    assert (settings.verdict_cache, bool(settings.verdict_cache_secret)) == ("redis", True)
+    assert settings_of(clusters["distill-1gpu"]).verdict_cache == "local"
