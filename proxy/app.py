@@ -29,7 +29,7 @@ from proxy.admin.api import admin_api
 from proxy.chat import ROUTE, Chat
 from proxy.disclosure.document import route as disclosure_document
 from proxy.disclosure.language import prepare
-from proxy.errors import ApiError, of_upstream
+from proxy.errors import ApiError, of_upstream, our_fault
 from proxy.house import House
 from proxy.moderated import moderation_of
 from proxy.prompt.profile import load_profile, profile_for
@@ -40,10 +40,12 @@ from proxy.routes.route import Route, bench, shipped_profiles
 from proxy.routes.routes import Routes, only
 from proxy.settings import Settings
 from proxy.shadow.seat import seat, shadowing
+from proxy.state.sharing import notices_of, sharing, verdicts_of
 from proxy.telemetry.access import AccessMetrics
 from proxy.telemetry.ledger import LedgerMetrics
 from proxy.telemetry.limits import LimitMetrics
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.notices import NoticeMetrics
 from proxy.telemetry.queue import counted
 from proxy.telemetry.tracing import tracing_of
 from proxy.upstream.health import Checks, watched
@@ -86,7 +88,7 @@ def create(
 
     `builder` is the one the policy was loaded with, if its classifiers are to be used again.
     """
-    builder = builder or Builder(registry or Registry())
+    builder = builder or Builder(registry or Registry(), verdicts=verdicts_of(settings, os.environ))
     if settings.profile or settings.model:
         profile = load_profile(settings.profile) if settings.profile else profile_for(settings.model)
         routes = only(Route("", bench(policy, builder), upstream, settings.model, profile))
@@ -114,13 +116,14 @@ def assemble(
     audit = audit or ledger_of(settings)
     for route in routes:
         audit.archive.check(route.policy.record)
-    door = door or door_of(settings, os.environ, AccessMetrics(metrics))
+    notices = notices_of(settings, os.environ)
+    door = door or door_of(settings, os.environ, AccessMetrics(metrics), notices)
     choices = Choices((route.bench for route in routes), settings.policy, builder, metrics.policy)
     gates = gates_of(settings, os.environ, LimitMetrics(metrics))
     tracing = tracing_of(settings.traces, os.environ, metrics)
     beside = seat(settings, builder, metrics)
     shadow = beside.shadow if beside else None
-    house = House(settings, routes, audit, metrics, door, choices, gates, tracing=tracing, shadow=shadow)
+    house = House(settings, routes, audit, metrics, door, choices, gates, tracing=tracing, shadow=shadow, notices=notices)
 
     def keeps(one: Policy) -> None:
         audit.archive.check(one.record)
@@ -133,7 +136,12 @@ def assemble(
         seen_to = watched(routes.members, checks or Checks())
         async with looked_after, counted(builder.pool, metrics), seen_to, door.watched(), gates.watched():
             await tell_of_strangers(door, choices)
-            async with shadowing(beside), following(settings, reloader, beside.reloader if beside else None):
+            async with (
+                sharing(builder, metrics),
+                shadowing(beside),
+                following(settings, reloader, beside.reloader if beside else None, notices=notices),
+                notices.watched(NoticeMetrics(metrics)),
+            ):
                 yield
         await routes.aclose()
         await tracing.aclose()
@@ -219,7 +227,7 @@ def _errors(app: FastAPI, house: House) -> None:
 
     async def failure(request: Request, error: Exception) -> Response:
         log.error("%s failed: %s", _route(request), type(error).__name__)
-        return await api_error(request, ApiError(500, "The proxy failed.", code="internal_error"))
+        return await api_error(request, our_fault())
 
     app.add_exception_handler(ApiError, api_error)
     app.add_exception_handler(HTTPException, http_error)

@@ -16,6 +16,7 @@ from proxy.routes.route import Route
 from proxy.routes.routes import Routes
 from proxy.settings import Settings
 from proxy.shadow.shadow import Shadow
+from proxy.state.notices import ByTheClock, Notices
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.tracing import Tracing, Untraced
 
@@ -33,6 +34,7 @@ class House:
     gates: Gates = field(default_factory=Gates)
     tracing: Tracing = field(default_factory=Untraced)
     shadow: Shadow | None = None
+    notices: Notices = field(default_factory=ByTheClock)
 
     async def permitted(self, caller: Caller, route: Route, headers: Headers, name: str) -> Route:
         """The route, with the policy that is in force for this caller. `name` is the model's public name, empty for everybody's.
@@ -57,15 +59,18 @@ class House:
             exchange.outcome, exchange.status = "failed", 500
             raise
         finally:
-            self._end(exchange)
+            record = exchange.closed()
+            try:
+                self._count(exchange, record.timings["total"] / 1e3)
+            finally:
+                self.audit.close(record)
 
-    def _end(self, exchange: Exchange) -> None:
+    def _count(self, exchange: Exchange, seconds: float) -> None:
         metrics = self.metrics
-        record = exchange.closed()
         seen_in = {"exchange_id": exchange.id}
         if trace := exchange.span.trace_id:
             seen_in["trace_id"] = trace
-        metrics.exchange(exchange.outcome, record.timings["total"] / 1e3, seen_in)
+        metrics.exchange(exchange.outcome, seconds, seen_in)
         metrics.judged(exchange.policy, exchange.tenant, exchange.worst)
         if exchange.model_route:
             metrics.routed(exchange.model_route, exchange.outcome)
@@ -79,4 +84,3 @@ class House:
             metrics.tokens(exchange.usage)
         if exchange.upstream_error:
             metrics.upstream_error(exchange.upstream_error)
-        self.audit.close(record)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,6 +16,7 @@ from proxy.access.keys import hashing
 from proxy.access.sources import DatabaseSource, FileSource, Source
 from proxy.errors import ApiError, unauthorized
 from proxy.settings import Settings
+from proxy.state.notices import ByTheClock, Ear, Notices
 from proxy.state.place import place
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -38,10 +40,13 @@ class News(Protocol):
 class Door:
     """Checks keys. Without configured keys everybody is `NOBODY`, as far as the setting `api_key` lets in.
 
-    `sources` are looked at in the background, while `watched` runs.
+    `sources` are looked at in the background, while `watched` runs: by the clock, and when `notices` say so.
     """
 
-    def __init__(self, settings: Settings, sources: Sequence[Source] = (), news: News | None = None) -> None:
+    def __init__(
+        self, settings: Settings, sources: Sequence[Source] = (), news: News | None = None, notices: Notices | None = None
+    ) -> None:
+        self._notices = notices or ByTheClock()
         self._settings, self._most_age = settings, settings.keys_stale_seconds
         self.sources, self._news = tuple(sources), news
 
@@ -138,7 +143,10 @@ class Door:
         """Looks at all sources now, and again and again while the block runs."""
         for source in self.sources:
             await self._look(source)
-        tasks = [asyncio.create_task(self._watch(source), name=f"keys-{source.kind}") for source in self.sources]
+        tasks = [
+            asyncio.create_task(self._watch(source, self._notices.ear("keys")), name=f"keys-{source.kind}")
+            for source in self.sources
+        ]
         try:
             yield
         finally:
@@ -148,9 +156,9 @@ class Door:
             for source in self.sources:
                 await source.aclose()
 
-    async def _watch(self, source: Source) -> None:
+    async def _watch(self, source: Source, ear: Ear) -> None:
         while True:
-            await asyncio.sleep(self._settings.keys_refresh_seconds)
+            await ear.within(self._settings.keys_refresh_seconds)
             await self._look(source)
 
     async def _look(self, source: Source) -> None:
@@ -164,15 +172,16 @@ class Door:
         return error
 
 
-def door_of(settings: Settings, environ: Mapping[str, str], news: News | None = None) -> Door:
+def door_of(settings: Settings, environ: Mapping[str, str], news: News | None = None, notices: Notices | None = None) -> Door:
     """The door that the settings ask for. Nothing is opened yet. Raises `ValueError` where the pepper or the address is wrong."""
+    channel = notices or ByTheClock()
     how, where = hashing(environ), place(settings.database)
     sources: list[Source] = []
     if settings.keys_file:
         sources.append(FileSource(Path(settings.keys_file), how))
     if where is not None:
-        sources.append(DatabaseSource(where, how))
-    return Door(settings, sources, news)
+        sources.append(DatabaseSource(where, how, partial(channel.tell, "keys")))
+    return Door(settings, sources, news, channel)
 
 
 def _credentials(headers: Headers) -> Mapping[bytes, str]:

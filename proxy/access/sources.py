@@ -14,6 +14,7 @@ from policies.mistakes import LoadError
 from proxy.access.file import load_keys
 from proxy.access.keyring import Keyring
 from proxy.access.keys import PEPPER_VARIABLE, Hashing
+from proxy.state.notices import Told, nobody
 from proxy.state.place import Place
 
 if TYPE_CHECKING:
@@ -93,18 +94,21 @@ class FileSource:
 class DatabaseSource:
     """Keys from the database: its version number is asked for, and the rows behind it where it has grown.
 
+    `told` is called after each change that is made through its store.
+
     An embedded database that is not there yet is waited for: it comes with the first key. After an outage connections are made
     anew.
     """
 
     kind = "database"
 
-    def __init__(self, place: Place, hashing: Hashing) -> None:
-        self.ring = Keyring(hashing)
+    def __init__(self, place: Place, hashing: Hashing, told: Told = nobody) -> None:
+        self.ring, self._told = Keyring(hashing), told
         self.store: KeyStore | None = None
         self._place, self._there = place, place.exists
         self._database: Database | None = None
         self._version = 0
+        self._file: tuple[int, int] | None = None
         self._in_step: float | None = None
         self._has_keys = False
         self._failing = False
@@ -130,6 +134,7 @@ class DatabaseSource:
         began = time.monotonic()
         try:
             async with asyncio.timeout(LONGEST), self._turn:
+                await self._let_go_of_another_file()
                 store = self.store or await self._open()
                 await self._follow(store)
                 self._in_step = began
@@ -151,8 +156,25 @@ class DatabaseSource:
         migrate = await asyncio.to_thread(importlib.import_module, "proxy.state.migrate")
         database = self._database = self._database or migrate.Database(self._place)
         await migrate.ready(database)
-        self.store = store.KeyStore(database)
+        self._file = self._file_now()
+        self.store = store.KeyStore(database, told=self._told)
         return self.store
+
+    async def _let_go_of_another_file(self) -> None:
+        """Where a copy was put back in an embedded database's place, what is open here is a file without a name: nobody's changes
+        come there any more. Raises `OSError` while there is none."""
+        if self._file is None or self._file_now() == self._file:
+            return
+        database, self._database, self.store, self._version = self._database, None, None, -1
+        if database is not None:
+            await database.aclose()
+        log.warning("keys: %s is another file than before; it is read as a whole", self._place.shown)
+
+    def _file_now(self) -> tuple[int, int] | None:
+        if self._place.file is None:
+            return None
+        status = self._place.file.stat()
+        return (status.st_dev, status.st_ino)
 
     async def _follow(self, store: KeyStore) -> None:
         change = await store.since(self._version)

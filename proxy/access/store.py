@@ -16,6 +16,7 @@ from proxy.access.held import AdminKey, CallerKey, Deed, Life, Tenant
 from proxy.access.roles import Role
 from proxy.access.written import given, stored
 from proxy.state.database import Database
+from proxy.state.notices import Told, nobody
 from proxy.state.tables import ACTIONS, ADMIN_KEYS, KEYS, NOTICES, TENANTS
 
 TOPIC = "keys"
@@ -43,11 +44,11 @@ class Change:
 class KeyStore:
     """The database's keys and tenants. `who` did it goes on record: an administrator's key id, or a user of the command line.
 
-    All methods raise one of `proxy.state.database.GONE` where the database does not answer.
+    All methods raise one of `proxy.state.database.GONE` where the database does not answer. `told` is called after each change.
     """
 
-    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
-        self._database, self._now = database, now
+    def __init__(self, database: Database, now: Callable[[], float] = time.time, *, told: Told = nobody) -> None:
+        self._database, self._now, self._told = database, now, told
 
     # ---- reading
 
@@ -60,7 +61,7 @@ class KeyStore:
             version = version if version < current else 0
             return Change(
                 current,
-                version == 0,
+                version <= 0,
                 [_tenant(row) for row in await _rows(connection, TENANTS, TENANTS.c.version > version)],
                 [_key(row) for row in await _rows(connection, KEYS, KEYS.c.version > version)],
                 [_admin(row) for row in await _rows(connection, ADMIN_KEYS, ADMIN_KEYS.c.version > version)],
@@ -191,6 +192,7 @@ class KeyStore:
             told = {name: value for name, value in details.items() if value not in (None, (), [], {}, "")}
             await connection.execute(insert(ACTIONS).values(**record, details=told))
             yield connection, version
+        await self._told()
 
 
 async def _rows(connection: AsyncConnection, table: Table, *which: Any, order: Any = None) -> Sequence[Row[Any]]:

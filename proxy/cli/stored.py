@@ -59,10 +59,11 @@ def in_store(settings: Settings, work: Callable[[KeyStore], Awaitable[Done]], *,
     """
     from proxy.access.store import KeyStore, NotThereError
     from proxy.state.migrate import ready
+    from proxy.state.sharing import teller
 
     async def done(database: Database) -> Done:
         await ready(database)
-        return await work(KeyStore(database))
+        return await work(KeyStore(database, told=teller(settings, os.environ, "keys")))
 
     try:
         return in_database(settings, done, make=make)
@@ -80,7 +81,7 @@ def in_database(settings: Settings, work: Callable[[Database], Awaitable[Done]],
     if where is None:
         refuse(["there is no database (the setting database is empty): name one with --database"], code=2)
     if not where.exists and not make:
-        refuse([f"there is no database {where.shown} yet: it is made with the first key, by sluicegate keys create"])
+        refuse([f"there is no database {where.shown} yet: it is made with the first key or policy (sluicegate keys create, policy push)"])
 
     async def opened() -> Done:
         database = Database(where)

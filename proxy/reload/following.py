@@ -14,6 +14,7 @@ from proxy.access.choice import Choices
 from proxy.reload.reloader import Reloader
 from proxy.routes.routes import Routes
 from proxy.settings import Settings
+from proxy.state.notices import ByTheClock, Ear, Notices
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.reload import ReloadMetrics
 
@@ -35,8 +36,8 @@ def reloader_of(
 
 
 @asynccontextmanager
-async def following(settings: Settings, *all_of_them: Reloader | None) -> AsyncIterator[None]:
-    """While the block runs. Without a reloader nothing is followed."""
+async def following(settings: Settings, *all_of_them: Reloader | None, notices: Notices | None = None) -> AsyncIterator[None]:
+    """While the block runs. Without a reloader nothing is followed. `notices` let it be looked before it is time."""
     reloaders = [one for one in all_of_them if one is not None]
     if not reloaders:
         yield
@@ -44,8 +45,8 @@ async def following(settings: Settings, *all_of_them: Reloader | None) -> AsyncI
     told = asyncio.Event()
     tasks = [asyncio.create_task(_on_word(reloaders, told), name="policies-sighup")]
     if settings.policy_reload == "on":
-        every = settings.policy_reload_seconds
-        tasks += [asyncio.create_task(_again(one, every), name="policies") for one in reloaders]
+        every, channel = settings.policy_reload_seconds, notices or ByTheClock()
+        tasks += [asyncio.create_task(_again(one, every, channel.ear("policies")), name="policies") for one in reloaders]
     loop, listens = asyncio.get_running_loop(), False
     with suppress(ValueError, RuntimeError, NotImplementedError):  # signals come to the main thread only
         loop.add_signal_handler(signal.SIGHUP, told.set)
@@ -62,10 +63,10 @@ async def following(settings: Settings, *all_of_them: Reloader | None) -> AsyncI
             await reloader.aclose()
 
 
-async def _again(reloader: Reloader, seconds: float) -> None:
+async def _again(reloader: Reloader, seconds: float, ear: Ear) -> None:
     while True:
         await _look(reloader, asked=False)
-        await asyncio.sleep(seconds)
+        await ear.within(seconds)
 
 
 async def _on_word(reloaders: Sequence[Reloader], told: asyncio.Event) -> None:

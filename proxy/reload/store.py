@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.reload.version import Version
 from proxy.state.database import Database
+from proxy.state.notices import Told, nobody
 from proxy.state.tables import ACTIONS, NOTICES, POLICIES
 
 TOPIC = "policies"
@@ -28,11 +29,11 @@ class NoVersionError(Exception):
 class PolicyStore:
     """The database's policies. `who` did it goes on record: an administrator's key id, or a user of the command line.
 
-    All methods raise one of `proxy.state.database.GONE` where the database does not answer.
+    All methods raise one of `proxy.state.database.GONE` where the database does not answer. `told` is called after each change.
     """
 
-    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
-        self._database, self._now = database, now
+    def __init__(self, database: Database, now: Callable[[], float] = time.time, *, told: Told = nobody) -> None:
+        self._database, self._now, self._told = database, now, told
 
     async def notice(self) -> int:
         """A number that grows with every change."""
@@ -86,6 +87,7 @@ class PolicyStore:
             record = {"at": round(self._now()), "who": who[:200], "action": action, "target": target[:200]}
             await connection.execute(insert(ACTIONS).values(**record, details=details))
             yield connection
+        await self._told()
 
 
 async def _activate(connection: AsyncConnection, name: str, version: int) -> None:

@@ -28,8 +28,6 @@ SLOW = 2
 """Answers in a row that did not come in time, after which Redis is left alone until it answers again."""
 PROBED = 0.5
 """Seconds between two looks whether it does."""
-PATIENT = 2.0
-"""Seconds for a look, and for what no request waits for: keeping a verdict, the first connection."""
 AT_ONCE = 64
 """Verdicts that are being kept at one time. More are not: the judge will be asked again."""
 log = logging.getLogger("sluicegate")
@@ -171,7 +169,7 @@ class RedisVerdicts:
         while True:
             await self._trouble.wait()
             try:
-                await self._redis.ping()
+                await self._redis.ping(f"{self._prefix}:ping")
             except GoneError:
                 await asyncio.sleep(PROBED)
                 continue

@@ -36,7 +36,8 @@ rules:
 @contextmanager
 def followed(upstream: Upstream | str, builder: Builder | None = None, **settings: Any) -> Iterator[Stack]:
     """As `serve` wires it, with one model server."""
-    chosen = Settings(audit="off", database=settings.pop("database", ""), policy_reload_seconds=LOOKS, **settings)
+    usual: dict[str, Any] = {"audit": "off", "database": "", "policy_reload_seconds": LOOKS}
+    chosen = Settings(**{**usual, **settings})
     model = VLLM(UpstreamSettings(upstream, retries=0)) if isinstance(upstream, str) else upstream
     builder, metrics, sink = builder or Builder(Registry()), Metrics(), MemorySink()
     app = create(chosen, policy_of(chosen, builder), model, builder=builder, audit=Audit(sink), metrics=metrics, follows=True)

@@ -329,7 +329,7 @@ def test_nothing_is_known_before_and_after(redis_server: RedisServer) -> None:
             await until(lambda: verdicts._well)
             assert await asyncio.to_thread(lambda: asyncio.run(_get(verdicts))) == [None]
         assert await verdicts.get([NAME]) == [None]
-        assert await raw(redis_server.url, "KEYS", "loops:*") == []
+        assert await raw(redis_server.url, "KEYS", "loops:verdict:*") == []
 
     async def _get(verdicts: RedisVerdicts) -> object:
         verdicts.put(NAME, b"{}")
