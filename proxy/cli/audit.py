@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from proxy.cli import audit_export, audit_texts
-from proxy.cli.audit_record import readable
+from proxy.cli.audit_record import readable, unheard
 from proxy.cli.paint import console, painted, visible
 from proxy.cli.stored import SettingsOption, refuse, settings_of
 
@@ -34,7 +34,9 @@ LONG = 32 << 20
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Files of the ledger, rotated and compressed ones too (by the settings).", show_default=False, metavar="FILE..."
+        help="Files of the ledger, rotated and compressed ones too; - is standard input (by the settings).",
+        show_default=False,
+        metavar="FILE...",
     ),
 ]
 
@@ -86,10 +88,11 @@ def verify(
             report.faults += kept.faults
             report.notes.append(f"texts of {kept.proven} exchanges are as they were sealed")
             report.notes += [f"texts of {kept.unknown} exchanges are kept that no line here has closed"] if kept.unknown else []
-    if as_json:
-        typer.echo(json.dumps(plain(report), ensure_ascii=False))
-    else:
-        _tell(report, bool(anchors))
+    with unheard():
+        if as_json:
+            typer.echo(json.dumps(plain(report), ensure_ascii=False))
+        else:
+            _tell(report, bool(anchors))
     raise typer.Exit(0 if report.proven else 1)
 
 
@@ -173,7 +176,7 @@ def _files(files: list[Path] | None, settings: Path | None) -> list[Path]:
 @contextmanager
 def _progress(paths: list[Path], quiet: bool) -> Iterator[Callable[[Row], None]]:
     """A bar on a terminal, for files that take a while."""
-    total = sum(path.stat().st_size for path in paths)
+    total = sum(path.stat().st_size for path in paths if path.is_file())
     err = console(sys.stderr)
     if quiet or total < LONG or not err.is_terminal:
         yield lambda row: None

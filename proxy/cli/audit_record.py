@@ -47,8 +47,22 @@ def readable() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has seen enough
+        _unheard()
         raise typer.Exit(0) from None
     except (OSError, EOFError) as error:
         name = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
         refuse([f"{name}{getattr(error, 'strerror', None) or error}"], code=2)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """What is told here may be heard by nobody; the exit code is what counts."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _unheard()
+
+
+def _unheard() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has seen enough

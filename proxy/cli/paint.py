@@ -18,7 +18,14 @@ MOST_SOURCE = 110  # characters of a source line that are shown around a mistake
 
 def console(stream: IO[str] | None = None) -> Console:
     """A console on `stream` (default: standard output). `NO_COLOR` and `FORCE_COLOR` are heard."""
-    return Console(file=stream or sys.stdout, highlight=False, emoji=False, markup=False, soft_wrap=True)
+    return _Console(file=stream or sys.stdout, highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+
+class _Console(Console):
+    """Rich's, which would end the program with exit code 1 where nobody reads to the end: whoever writes knows better."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # it is called while the error is handled
 
 
 def visible(text: str) -> str:

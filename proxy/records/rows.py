@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import orjson
 from proxy.records.chain import Sealed, unsealed
 from proxy.records.sinks import LONGEST
 
+INPUT = Path("-")
+"""Standard input."""
 GZIP = b"\x1f\x8b"
 _START = b'{"event":'
 
@@ -36,13 +39,19 @@ class Row:
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, blank ones left out. Raises `OSError`; a broken compressed file raises `EOFError` or `OSError`."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == GZIP
-        raw.seek(0)
+    """The rows of a file, blank ones left out; `-` is standard input, which can be read once.
+
+    Raises `OSError`; a broken compressed file raises `EOFError` or `OSError`.
+    """
+    with _opened(path) as raw:
+        packed, seekable = raw.peek(2)[:2] == GZIP, raw.seekable()
         for number, data in enumerate(_split(gzip.GzipFile(fileobj=raw) if packed else raw), 1):
             if data != b"\n":
-                yield _row(str(path), number, data, raw.tell())
+                yield _row(str(path), number, data, raw.tell() if seekable else 0)
+
+
+def _opened(path: Path) -> BufferedReader:
+    return path.open("rb") if path != INPUT else open(sys.stdin.fileno(), "rb", closefd=False)  # by the caller
 
 
 def _split(file: gzip.GzipFile | BufferedReader) -> Iterator[bytes]:
@@ -69,7 +78,11 @@ def _row(file: str, number: int, data: bytes, read: int) -> Row:
 
 def in_order(paths: list[Path]) -> list[Path]:
     """The files by the time of their first line, whatever the order in which a shell lists rotated files."""
-    return sorted(paths, key=lambda path: (_first(path), str(path)))
+    if len(paths) == 1:
+        return paths  # a pipe can be read only once
+    return sorted((path for path in paths if path != INPUT), key=lambda path: (_first(path), str(path))) + [
+        path for path in paths if path == INPUT
+    ]
 
 
 def _first(path: Path) -> str:

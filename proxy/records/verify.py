@@ -111,7 +111,7 @@ class _Verification:
         for row in rows(path):
             tell(row)
             self._report.lines += 1
-            if row.torn:
+            if row.torn and (row.ended or row.sealed is not None):
                 torn.append(Fault("foreign", row.file, row.line, f"{len(row.torn)} bytes that are no line of a ledger"))
             if row.plain is not None:
                 plain += 1
@@ -124,7 +124,8 @@ class _Verification:
         for fault in torn:
             self._fault(fault)
         if row is not None and not row.ended:
-            self._fault(Fault("cut", row.file, row.line, "the file ends within a line"))
+            why = f", after {len(row.torn)} bytes: a crash, a full disk, or somebody cut it" if row.torn else ""
+            self._fault(Fault("cut", row.file, row.line, f"the file ends within a line{why}"))
         if plain:
             self._report.notes.append(f"{path}: {plain} lines of a version that had no chain prove nothing")
         self._report.files += 1
