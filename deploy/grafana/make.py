@@ -127,6 +127,7 @@ SAFETY = (
     lines(
         "Changes of policies", "short", Query("sum by (outcome) (increase(sluicegate_policy_reload_total[10m]))", "{{outcome}}")
     ),
+    lines("Notices of changes that replicas heard", "short", Query(per_second("notices_total", "topic"), "{{topic}}")),
     lines("The shadow: exchanges", "reqps", Query(per_second("shadow_exchanges_total", "result"), "{{result}}")),
     lines(
         "The shadow: rules that differ",
@@ -139,6 +140,11 @@ SAFETY = (
         "The ledger's lines without an anchor",
         "short",
         Query('sum(sluicegate_ledger_lines{state="written"}) - sum(sluicegate_ledger_lines{state="anchored"})', "lines"),
+    ),
+    lines(
+        "Replicas that refuse exchanges, since the ledger's database is gone",
+        "short",
+        Query("sum(sluicegate_ledger_refusing) or vector(0)", "refusing"),
     ),
 )
 SERVICE = (
@@ -181,6 +187,11 @@ SERVICE = (
         Query(per_second("shed_total", "why"), "{{why}}"),
         Query(per_second("limits_refused_total", "subject, limit"), "{{subject}} {{limit}}"),
     ),
+    lines(
+        "Replicas that do not hear each other's notices",
+        "short",
+        Query("count(sluicegate_notices_listening == 0) or vector(0)", "deaf"),
+    ),
     lines("Who counts the limits", "short", Query("max by (backend) (sluicegate_limits_backend)", "{{backend}}")),
     row("Classifiers"),
     lines(
@@ -190,6 +201,7 @@ SERVICE = (
         Query("sum(sluicegate_classifier_busy)", "busy"),
     ),
     lines("Their jobs", "short", Query(per_second("classifier_jobs_total", "outcome"), "{{outcome}}")),
+    lines("Verdicts that replicas share", "short", Query(per_second("verdict_cache_total", "outcome"), "{{outcome}}")),
     row("Model servers"),
     lines(
         "Standing: 0 well, 1 tried again, 2 left alone, 3 ill",
