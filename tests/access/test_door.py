@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -151,6 +153,26 @@ def test_a_key_is_revoked_while_it_is_in_use(guarded: Stack, keys: Keys) -> None
     assert set(answers) == {200, 401}
     assert last_let_in[0] - revoked < 1 + REFRESH
     assert ask(guarded, other.text).status_code == 200
+
+
+def test_a_database_that_is_put_back_from_a_copy_is_what_counts(local: tuple[Stack, Keys], tmp_path: Path) -> None:
+    """Its file is another one then, though its name is the same."""
+    running, keys = local
+    key, other = keys.key(), keys.key()
+    wait_for(running, key.text)
+    wait_for(running, other.text)
+    with closing(sqlite3.connect(keys.address)) as before, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        before.backup(copy)
+    for name in ("gate.db", "gate.db-wal", "gate.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    age = 'sluicegate_keys_age_seconds{source="database"} '
+    wait_until(lambda: float(running.client.get(f"{running.root}/metrics").text.partition(age)[2].partition("\n")[0]) > 0.3)
+    assert ask(running, key.text).status_code == 200
+    assert not (tmp_path / "gate.db").exists()
+    (tmp_path / "copy.db").rename(tmp_path / "gate.db")
+    keys.revoke(key)
+    wait_until(shut(running, key.text))
+    assert ask(running, other.text).status_code == 200
 
 
 def test_that_a_key_expired_is_told_to_its_holder_alone(local: tuple[Stack, Keys]) -> None:
