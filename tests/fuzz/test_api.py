@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from proxy.access.roles import Role
 from tests.access.own import Keys
 from tests.cli.running import environ
@@ -29,11 +31,13 @@ def fuzzed(folder: Path, gate: Program, *more: str) -> str:
     return "" if done.returncode == 0 else done.stdout
 
 
-def test_no_request_of_any_kind_is_answered_otherwise_than_documented(tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR])
+def test_no_request_of_any_kind_is_answered_otherwise_than_documented(tmp_path: Path, role: Role) -> None:
     """Without keys of callers, and with an administrator's key. One worker: threads break CPython 3.11's parser under it."""
     keys = Keys(str(tmp_path / "gate.db"))
-    operator = keys.admin(Role.OPERATOR)
+    admin = keys.admin(role)
     more = ("--set", "admin=true", "--set", f"database={keys.address}", "--log-level", "error")
+    more += ("--set", "audit_ship=database", "--set", "audit_ship_texts=true")
     with rehearsing(tmp_path, script(pace="0ms")) as model, serving(tmp_path, model.where, *more) as gate:
-        said = fuzzed(tmp_path, gate, "--header", f"Authorization: Bearer {operator.text}")
+        said = fuzzed(tmp_path, gate, "--header", f"Authorization: Bearer {admin.text}")
         assert not said, said
