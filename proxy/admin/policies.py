@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -17,7 +18,7 @@ from proxy.admin.desk import Desk, desk_for
 from proxy.admin.shapes import Body
 from proxy.errors import ApiError
 from proxy.house import House
-from proxy.reload.examined import between, examined, previous
+from proxy.reload.examined import between, examined, pair, previous
 from proxy.reload.version import MOST_TEXT, Version
 from proxy.state.place import place
 
@@ -121,11 +122,11 @@ def policies_router(house: House) -> APIRouter:
         async with _store(house) as store:
             return VersionWhole(**asdict(await store.version(name, version)))
 
-    @router.get("/{name}/diff", summary="What is different between two versions; left out: the last two")
+    @router.get("/{name}/diff", summary="What is different between two versions; left out: the one in force, and the one before")
     async def diff(_: Reader, name: str, before: Number = 0, after: Number = 0) -> DifferenceList:
         async with _store(house) as store:
-            new = await store.version(name, after)
-            old = await store.version(name, before or max(1, new.version - 1))
+            first, second = _earlier(lambda versions: pair(versions, name, before, after), await store.history(name))
+            old, new = await store.version(name, first), await store.version(name, second)
         found = await _sound(lambda: between(old, new))
         shown = [DifferenceShown(kind=one.kind, place=one.place, before=one.before, after=one.after) for one in found]
         return DifferenceList(before=old.version, after=new.version, data=shown)
@@ -140,10 +141,7 @@ def policies_router(house: House) -> APIRouter:
         if version is None:
             async with _store(house) as store:
                 versions = await store.history(name)
-            try:
-                version = previous(versions, name)
-            except ValueError as error:
-                raise ApiError(409, f"{str(error)[:1].upper()}{str(error)[1:]}.", code="no_earlier_version") from None
+            version = _earlier(lambda each: previous(each, name), versions)
         return await _put(house, desk, name, version, "policy.rollback")
 
     return router
@@ -156,6 +154,14 @@ async def _put(house: House, desk: Desk, name: str, version: int, action: str) -
     desk.record(action, name, {"version": version, "digest": held.digest})
     async with _store(house) as store:
         return _shown(await store.activate(name, version, desk.who, action))
+
+
+def _earlier(chosen: Callable[[Sequence[Version]], Done], versions: Sequence[Version]) -> Done:
+    """What is chosen among the versions. Raises `ApiError` 409 where there is no earlier one."""
+    try:
+        return chosen(versions)
+    except ValueError as error:
+        raise ApiError(409, f"{str(error)[:1].upper()}{str(error)[1:]}.", code="no_earlier_version") from None
 
 
 async def _sound(work: Callable[[], Done]) -> Done:
@@ -178,7 +184,7 @@ async def _store(house: House) -> AsyncIterator["PolicyStore"]:
 
     database = Database(where)
     try:
-        yield PolicyStore(database)
+        yield PolicyStore(database, told=partial(house.notices.tell, "policies"))
     except NoVersionError as error:
         raise ApiError(404, f"{str(error)[:1].upper()}{str(error)[1:]}.", code="not_found") from None
     except GONE as error:

@@ -6,6 +6,7 @@ What reads the database is imported inside the commands, so that `--help` answer
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -99,13 +100,16 @@ def diff(
     Example: sluicegate policy diff support-desk 3 4
     """
     from policies.mistakes import LoadError
-    from proxy.reload.examined import between, lines_between
+    from proxy.reload.examined import between, lines_between, pair
 
     async def both(store: PolicyStore) -> tuple[Version, Version]:
-        after = await store.version(name, new)
-        return await store.version(name, old or max(1, after.version - 1)), after
+        first, second = pair(await store.history(name), name, old, new)
+        return await store.version(name, first), await store.version(name, second)
 
-    before, after = _in_store(settings_of(database, settings), both)
+    try:
+        before, after = _in_store(settings_of(database, settings), both)
+    except ValueError as error:
+        refuse([f"{error}, like sluicegate policy diff {name} 1 2"])
     if lines:
         for line in lines_between(before, after):
             console().print(painted((visible(line), {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))))
@@ -234,10 +238,11 @@ def _examined(text: str, shown: str, name: str = "") -> Policy:
 def _in_store(settings: Settings, work: Callable[[PolicyStore], Awaitable[Done]], *, make: bool = False) -> Done:
     from proxy.reload.store import NoVersionError, PolicyStore
     from proxy.state.migrate import ready
+    from proxy.state.sharing import teller
 
     async def done(database: Database) -> Done:
         await ready(database)
-        return await work(PolicyStore(database))
+        return await work(PolicyStore(database, told=teller(settings, os.environ, "policies")))
 
     try:
         return in_database(settings, done, make=make)

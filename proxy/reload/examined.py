@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import unified_diff
+from pathlib import Path
+from typing import Final
 
 from classifiers.registry import Registry
 from policies.bind import Builder
 from policies.compare import Difference, compared
-from policies.mistakes import LoadError
+from policies.mistakes import LoadError, Mistake
 from policies.policy import Policy
+from policies.positions import Source, find
+from policies.reading import read_text
 from proxy.reload.candidate import failed_tests
 from proxy.reload.version import PREFIX, Version, from_text
+
+TEST: Final = re.compile(r"tests\[(\d+)\]")
 
 
 def examined(text: str, shown: str, name: str = "") -> Policy:
@@ -20,10 +27,19 @@ def examined(text: str, shown: str, name: str = "") -> Policy:
     try:
         policy = from_text(text, shown, builder, name)
         if mistakes := failed_tests(policy, builder):
-            raise LoadError(mistakes)
+            raise LoadError([_placed(one, text, shown) for one in mistakes])
         return policy
     finally:
         builder.close()
+
+
+def _placed(mistake: Mistake, text: str, shown: str) -> Mistake:
+    """A failed test, where it is written. Those of the policy that this one extends stand at the beginning."""
+    node = read_text(text, Source(shown, Path(), tuple(text.splitlines())), [])
+    found = TEST.fullmatch(mistake.key)
+    if node is None or found is None:
+        return mistake
+    return find(node, ("tests", int(found[1]))).mistake(mistake.key, mistake.message)
 
 
 def between(old: Version, new: Version) -> Sequence[Difference]:
@@ -49,3 +65,17 @@ def previous(history: Sequence[Version], name: str) -> int:
     if not earlier:
         raise ValueError(f"there is no version of '{name}' before the one in force")
     return max(earlier)
+
+
+def pair(history: Sequence[Version], name: str, old: int, new: int) -> tuple[int, int]:
+    """Which versions are compared: 0 for `new` is the one in force, 0 for `old` the one before `new`.
+
+    Raises `ValueError` where there is none before.
+    """
+    after = new or next((one.version for one in history if one.active), 0)
+    if not after:
+        raise ValueError(f"no version of '{name}' is in force: say which two versions to compare")
+    before = old or max((one.version for one in history if one.version < after), default=0)
+    if not before:
+        raise ValueError(f"version {after} of '{name}' is the first: say which two versions to compare")
+    return before, after

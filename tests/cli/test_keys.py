@@ -83,7 +83,7 @@ def test_mistakes_are_told_with_what_could_be_meant(tmp_path: Path) -> None:
     assert "write it like streams=60" in refused(tmp_path, "keys", "create", "--limit", "streams")
     assert "at most 200" in refused(tmp_path, "keys", "create", "--name", "n" * 201)
     assert not (tmp_path / "sluicegate.db").exists()
-    assert "it is made with the first key" in refused(tmp_path, "keys", "list", code=1)
+    assert "it is made with the first key or policy" in refused(tmp_path, "keys", "list", code=1)
     assert "sluicegate tenants create" in refused(tmp_path, "keys", "create", "--tenant", "acme", code=1)
     assert "no key's id" in refused(tmp_path, "keys", "show", "../etc")
     assert "--database" in refused(tmp_path, "keys", "list", "--database", "mysql://a/b")

@@ -119,7 +119,7 @@ def test_nothing_that_is_not_sound_is_pushed(tmp_path: Path) -> None:
     database, file = str(tmp_path / "gate.db"), tmp_path / "p.yaml"
     for text, said in (
         (policy().replace("do: block", "do: blck"), "rules.asked.do"),
-        (policy(tests="tests:\n  - {on: prompt, text: hello, expect: block}\n"), "tests[0]: its own test on prompt"),
+        (policy(tests="tests:\n  - {on: prompt, text: hello, expect: block}\n"), "p.yaml:7:5: tests[0]: its own test on prompt"),
         ("name: child\nextends: parent.yaml\n", "cannot read parent.yaml"),
         (policy().replace("words: [kumquat]", "words_file: words.txt"), "stands alone"),
     ):
@@ -152,6 +152,9 @@ def test_versions_are_listed_compared_and_printed(tmp_path: Path) -> None:
     assert run("diff", "moving", "1", "1", *at) == (0, "no difference in meaning\n")
     assert "+  keys: {use: secrets" in run("diff", "moving", "1", "2", "--lines", *at)[1]
     assert run("text", "moving", "2", *at)[1] == file.read_text("utf-8")
+    for asked, why in (((), "version 1 of 'moving' is the first"), (("1", "9"), "there is no version 9")):
+        code, out = run("diff", "moving", *asked, *at)
+        assert (code, why in out) == (1, True)
     code, out = run("rollback", "moving", *at)
     assert (code, "no version of 'moving' before" in out) == (1, True)
     assert "version 2 is in force" in run("activate", "moving", "2", *at)[1]
@@ -206,6 +209,44 @@ def test_the_admin_api_does_the_same_for_who_may(model: FakeModel, tmp_path: Pat
         until(lambda: digest(proxy) == first)
         assert call("POST", "/moving/rollback", version=None)[0] == 409
         assert call("POST", "/moving/activate", version=2)[1]["active"] is True
+
+
+VERBS: list[tuple[str, str, dict[str, Any], bool, int]] = [
+    ("GET", "", {}, False, 200),
+    ("GET", "/moving", {}, False, 200),
+    ("GET", "/moving/versions/0", {}, False, 200),
+    ("GET", "/moving/versions/7", {}, False, 404),
+    ("GET", "/other", {}, False, 404),
+    ("GET", "/other/diff", {}, False, 404),
+    ("GET", "/moving/diff", {}, False, 409),
+    ("GET", "/moving/diff?before=1&after=7", {}, False, 404),
+    ("POST", "", {"text": policy(mask="<two>"), "activate": False}, True, 201),
+    ("POST", "", {"text": policy(tests="tests:\n  - {on: prompt, text: hello, expect: block}\n")}, True, 400),
+    ("POST", "", {"text": "rules: {"}, True, 400),
+    ("POST", "", {}, True, 400),
+    ("POST", "/moving/activate", {"version": 1}, True, 200),
+    ("POST", "/moving/activate", {"version": 7}, True, 404),
+    ("POST", "/moving/activate", {"version": 0}, True, 400),
+    ("POST", "/other/rollback", {"version": 1}, True, 404),
+    ("POST", "/moving/rollback", {"version": 1}, True, 200),
+]
+
+
+def test_every_verb_asks_for_the_role_that_it_needs(model: FakeModel, tmp_path: Path) -> None:
+    database = str(tmp_path / "gate.db")
+    in_store(database, lambda store: store.push("moving", policy(), "0" * 64, "test"))
+    keys = {role: admin(database, role) for role in Role}
+    with followed(model.url, policy="store:moving", database=database, admin=True, allow_anonymous=True) as proxy:
+        for method, path, body, writes, wanted in VERBS:
+            where = f"{proxy.root}/admin/v1/policies{path}"
+            sent: dict[str, Any] = {"json": body} if method == "POST" else {}
+            assert proxy.client.request(method, where, **sent).status_code == 401, path
+            for role, key in keys.items():
+                may = not writes or role is Role.POLICY_EDITOR
+                reply = proxy.client.request(method, where, headers={"authorization": f"Bearer {key}"}, **sent)
+                assert reply.status_code == (wanted if may else 403), (path, body, role, reply.text)
+                if may and "tests:" in str(body):
+                    assert "text:7:5: tests[0]: its own test on prompt" in reply.json()["error"]["message"]
 
 
 def admin(database: str, role: Role) -> str:
