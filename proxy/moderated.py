@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -70,6 +71,12 @@ async def _on_record(
             response = await work()
         except ApiError as error:
             exchange.outcome, exchange.status = "failed", error.status
+            raise
+        except asyncio.CancelledError:
+            exchange.outcome, exchange.status = "client_left", 499
+            raise
+        except Exception:
+            exchange.outcome, exchange.status = "failed", 500
             raise
         finally:
             house.close(exchange)

@@ -80,6 +80,7 @@ class FairQueue:
         self._accounts: dict[str, Account] = {}
         self._served = 0.0  # the clock of the queue: where those stand whose turn it is
         self._pace = 1.0  # seconds that an exchange keeps its place, as of late
+        self._tokens = self._seconds_of_them = 0.0  # of exchanges that came to their end; the last eight or so count
         self.running = self.waiting = 0
 
     @property
@@ -102,8 +103,8 @@ class FairQueue:
         else:
             await self._wait(tenant, cost, came)
         began = self._clock()
-        self._tell(began - came)
         try:
+            self._tell(began - came)
             yield turn
         finally:
             self._end(tenant, turn, began)
@@ -114,8 +115,8 @@ class FairQueue:
         one = Waiting(tenant, cost, came, asyncio.get_running_loop().create_future())
         account.line.append(one)
         self.waiting += 1
-        self._tell()
         try:
+            self._tell()
             async with asyncio.timeout(self._seconds):
                 await one.turn
         except BaseException as error:
@@ -142,16 +143,25 @@ class FairQueue:
         account = self._accounts[tenant]
         account.running -= 1
         self.running -= 1
-        if turn.used is not None:
-            account.had += (turn.used - turn.cost) / self._weight(tenant)
+        took = self._clock() - began
+        used = turn.used if turn.used is not None else self._by_time(took)
+        if turn.used is not None and learn:
+            self._tokens += turn.used - self._tokens / 8
+            self._seconds_of_them += took - self._seconds_of_them / 8
+        if used is not None:
+            account.had += (used - turn.cost) / self._weight(tenant)
         if learn:
-            self._pace += (self._clock() - began - self._pace) / 8
+            self._pace += (took - self._pace) / 8
         self._next()
         self._forget(tenant)
         if not self.running:
             self._accounts.clear()
             self._served = 0.0
         self._tell()
+
+    def _by_time(self, took: float) -> float | None:
+        """What an exchange that was cut off has used: nobody has counted it, but for so long nobody else had its place."""
+        return took * self._tokens / self._seconds_of_them if self._seconds_of_them > 0 else None
 
     def _next(self) -> None:
         while self.running < self._places and self.waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -69,6 +70,31 @@ def test_what_was_really_used_is_what_counts() -> None:
 
     counts = asyncio.run(play())
     assert 8 <= counts["asker"] / counts["thinker"] <= 12
+
+
+def test_who_leaves_pays_for_the_time_it_had_a_place() -> None:
+    """One's clients always leave before the end, after ten times as long as the other's answers take."""
+
+    async def play() -> Counter[str]:
+        now = [0.0]
+        queue, order = FairQueue(1, seconds=LONG, clock=lambda: now[0]), list[str]()
+
+        async def client(tenant: str, seconds: float) -> None:
+            while len(order) < 220:
+                with suppress(ConnectionError):
+                    async with queue.turn(tenant, 100) as turn:
+                        order.append(tenant)
+                        await asyncio.sleep(0)
+                        now[0] += seconds
+                        if tenant == "leaver":
+                            raise ConnectionError
+                        turn.used = 100
+
+        await asyncio.gather(*(client("leaver", 10) for _ in range(4)), *(client("asker", 1) for _ in range(4)))
+        return Counter(order[:220])
+
+    counts = asyncio.run(play())
+    assert 8 <= counts["asker"] / counts["leaver"] <= 12
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 1000)), min_size=1, max_size=40))
@@ -164,6 +190,38 @@ def test_no_place_is_ever_lost(script: list[str], places: int) -> None:
         for _ in range(4):
             await asyncio.sleep(0)
         assert (queue.running, queue.waiting, queue._accounts) == (0, 0, {})
+
+    asyncio.run(play())
+
+
+def test_a_place_is_given_back_though_nobody_can_be_told() -> None:
+    """What counts fails at the moment when a place is taken, or the line is joined."""
+
+    class Failing:
+        def __init__(self) -> None:
+            self.fails = True
+
+        def queue(self, waiting: int, running: int) -> None:
+            if self.fails:
+                raise ZeroDivisionError
+
+        def served(self, waited: float) -> None: ...
+        def shed(self, why: str) -> None: ...
+
+    async def play() -> None:
+        news = Failing()
+        queue = FairQueue(1, news=news)
+        with pytest.raises(ZeroDivisionError):
+            await _pass(queue)
+        assert (queue.running, queue.waiting) == (0, 0)
+        news.fails = False
+        async with queue.turn("a", 1):
+            news.fails = True
+            with pytest.raises(ZeroDivisionError):
+                await _pass(queue)
+            news.fails = False
+        assert (queue.running, queue.waiting) == (0, 0)
+        await _pass(queue)
 
     asyncio.run(play())
 

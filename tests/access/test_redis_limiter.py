@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from proxy.access.estimate import Estimate
 from proxy.access.limiter import Lease, Silent
 from proxy.access.redis_limiter import RedisLimiter, Without
 from proxy.errors import ApiError
-from proxy.state.redis import Shared, redis_place
+from proxy.state.redis import Script, Shared, redis_place
 from proxy.upstream.protocol import Usage
 from tests.redis_server import RedisServer, redis_server, running_redis
 
@@ -94,7 +94,7 @@ from proxy.access.caller import Caller, Limits
 from proxy.access.estimate import Estimate
 from proxy.access.redis_limiter import RedisLimiter
 from proxy.errors import ApiError
-from proxy.state.redis import Shared, redis_place
+from proxy.state.redis import Script, Shared, redis_place
 
 async def main(url, key):
     limiter = RedisLimiter(Shared(redis_place(url), timeout=10), without="refuse")
@@ -300,3 +300,29 @@ def test_killed_and_started_again_under_load_nothing_is_lost() -> None:
 
     with running_redis(keep=True) as server:
         run(play(server))
+
+
+def test_an_answer_that_nobody_understands_takes_nothing(redis_server: RedisServer) -> None:
+    """Redis has let the exchange in, what it says of it is lost on the way: the caller's one place is free again."""
+
+    class Garbled(Shared):
+        garbled = True
+
+        async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+            said = await super().run(script, keys, arguments)
+            return "what?" if self.garbled else said
+
+    async def play() -> None:
+        redis = Garbled(redis_place(redis_server.url), timeout=2.0)
+        one, who = RedisLimiter(redis), caller(streams=1)
+        async with one.watched():
+            with pytest.raises(ValueError, match="what"):
+                await one.enter(who, "r", Limits(), SMALL)
+            redis.garbled = False
+
+            async def free() -> bool:
+                return not isinstance(await ask(one, who), ApiError)
+
+            await until(free)
+
+    asyncio.run(play())
