@@ -160,7 +160,7 @@ class Settings(BaseModel):
 
     redis_url: str = Field(
         "",
-        description="Redis, for limits that hold for several workers or replicas together: redis://, rediss://, unix://, "
+        description="Redis, for limits of several workers or replicas together, and word among them: redis://, rediss://, unix://, "
         f"redis+sentinel://, redis+cluster://. The password belongs into {REDIS_PASSWORD_VARIABLE}.",
     )
     redis_ca: str = Field("", description="A file with the certificate authorities that Redis' certificate may be from.")
@@ -213,7 +213,8 @@ class Settings(BaseModel):
     )
     audit_ship_texts: bool = Field(False, description="Sealed texts that policies keep are sent there too.")
     audit_without_database: Literal["spool", "refuse"] = Field(
-        "spool", description="While that database is gone: spool, lines wait on the disk; refuse, new exchanges are refused (500)."
+        "spool",
+        description="While that database is gone: spool, lines wait on the disk; refuse, new exchanges are refused (500).",
     )
     audit_spool_bytes: int = Field(
         1 << 30, ge=1 << 16, le=1 << 40, description="What may wait to be sent on; beyond it new exchanges are refused (500)."
