@@ -72,6 +72,16 @@ def test_names_in_the_text_are_settings_metrics_or_words_of_the_program(page: Pa
     assert "stop_grace_period" in (DEPLOY / "compose.yaml").read_text("utf-8")
 
 
+def test_the_unit_has_comments_where_systemd_reads_them_as_such() -> None:
+    """Behind a value a comment is part of the value: a path that is not there, a time that is none."""
+    (shown,) = blocks(INSTALL, "ini")
+    values = [line.partition("=") for line in shown.splitlines() if line and line[0] not in "#["]
+    assert [name for name, _, value in values if not value or "#" in value] == []
+    assert {"ExecStart", "EnvironmentFile", "User", "StateDirectory", "TimeoutStopSec", "WantedBy"} <= {
+        name for name, _, _ in values
+    }
+
+
 def test_extras_are_the_packages_own() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     shown = re.findall(r"^\| `(\w+)` \| (\S+?)(?:,| ).*\|$", INSTALL.read_text("utf-8"), re.MULTILINE)
