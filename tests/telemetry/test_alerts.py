@@ -123,7 +123,8 @@ def test_commands_of_runbooks_exist() -> None:
     from proxy.cli.main import app
 
     known = get_command(app)
-    for name, text in books().items():
+    pages = {**books(), "README": (BOOKS / "README.md").read_text("utf-8")}
+    for name, text in pages.items():
         for line in code(text):
             if not line.startswith("sluicegate "):
                 continue
@@ -132,6 +133,9 @@ def test_commands_of_runbooks_exist() -> None:
                 if hasattr(command, "commands"):
                     assert word in command.commands, (name, line)
                     command = command.commands[word]
+                elif word.startswith("--"):
+                    options = {option for each in command.params for option in each.opts}
+                    assert word.partition("=")[0] in options, (name, line)
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not here: apt-get install prometheus")
