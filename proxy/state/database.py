@@ -6,6 +6,7 @@ SQLAlchemy is imported with this module, and this module only where a database i
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from proxy.state.place import Place
+from proxy.state.place import SHARED, Place
 
 PATIENCE = 5.0
 """Seconds for a connection, for a statement, and for another writer of the embedded database to finish."""
@@ -118,14 +119,19 @@ def _begin(connection: Connection) -> None:
 
 def _server(place: Place) -> AsyncEngine:
     try:
+        asyncpg: Any = importlib.import_module("asyncpg")  # it has no types
+
+        async def connected() -> Any:
+            return await asyncpg.connect(place.server, timeout=PATIENCE, command_timeout=PATIENCE)
+
         return create_async_engine(
-            place.url,
+            f"{SHARED}://",
+            async_creator=connected,
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=PATIENCE,
             pool_recycle=1800,
             pool_pre_ping=True,
-            connect_args={"timeout": PATIENCE, "command_timeout": PATIENCE},
         )
     except ModuleNotFoundError as error:
         raise DatabaseError("PostgreSQL needs a package that is not here: pip install 'sluicegate[postgres]'") from error

@@ -158,3 +158,21 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert found is not None
     with pytest.raises(DatabaseError, match="cannot be opened: No such file"):
         Database(found)
+
+
+def test_a_server_takes_what_its_own_tools_take(postgres_server: Postgres, tmp_path: Path) -> None:
+    """Several hosts, a name for its lists, an authority of one's own."""
+    address = postgres_server.database()
+    several = address.replace("@", "@127.0.0.1:1,")  # nobody is at the first
+
+    async def named(database: Database) -> None:
+        async with database.reading() as connection:
+            assert await connection.scalar(text("SHOW application_name")) == "the gate"
+
+    on(f"{several}?application_name=the%20gate&connect_timeout=3", named)
+
+    async def refused(database: Database) -> None:
+        with pytest.raises(DatabaseError, match="does not answer"):
+            await pending(database)
+
+    on(f"{address}?sslmode=verify-full&sslrootcert={tmp_path / 'none.pem'}", refused)
