@@ -40,10 +40,10 @@ class TextFollower:
     def read(self, position: Position) -> tuple[Sequence[Kept], Position]:
         """The next texts, and the position after them. None, and the same position: all has been read."""
         there = {path.name: path for path in self._store.files()}
-        known = {name: position.get(name, 0) for name in there}
+        known = {name: _start(path, position) for name, path in there.items()}
         for name, path in there.items():
             start = known[name]
-            if path.stat().st_size <= start:
+            if path.stat().st_size == start:
                 continue
             lines = _lines(path, start)
             if lines:
@@ -54,7 +54,13 @@ class TextFollower:
     def waiting(self) -> int:
         """Bytes that wait."""
         position = self.position()
-        return sum(max(0, path.stat().st_size - position.get(path.name, 0)) for path in self._store.files())
+        return sum(path.stat().st_size - _start(path, position) for path in self._store.files())
+
+
+def _start(path: Path, position: Position) -> int:
+    """Where to go on; at the beginning of a file that is shorter than it was, and so another one."""
+    start = position.get(path.name, 0)
+    return start if start <= path.stat().st_size else 0
 
 
 def _lines(path: Path, start: int) -> list[bytes]:

@@ -112,6 +112,25 @@ def test_texts_are_there_once_though_sent_twice(tmp_path: Path, address: str) ->
     asyncio.run(work())
 
 
+def test_a_folder_that_was_emptied_is_read_from_its_beginning(tmp_path: Path, address: str) -> None:
+    on(address, upgrade)
+
+    async def work() -> None:
+        one = Replica(tmp_path / "one", address)
+        for name in "abc":
+            one.keep(name)
+        await one.sent()
+        for file in one.store.files():
+            file.unlink()
+        one.keep("d")
+        assert TextFollower(one.store, one.mark).waiting() > 0
+        await one.sent()
+        assert await in_table(one.database) == ["a", "b", "c", "d"]
+        await one.database.aclose()
+
+    asyncio.run(work())
+
+
 def test_an_erasure_is_honoured_by_all_and_by_what_comes_later(tmp_path: Path, address: str) -> None:
     on(address, upgrade)
 

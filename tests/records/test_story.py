@@ -64,3 +64,6 @@ def test_times_are_written_in_several_ways() -> None:
     assert when("2026-11-21T13:00+01:00", NOON) == "2026-11-21T12:00:00.000+00:00"
     with pytest.raises(ValueError, match="write a time like"):
         when("yesterday", NOON)
+    for beyond in ("99999999999d", "900000w", "0001-01-01T00:00+14:00"):
+        with pytest.raises(ValueError, match="write a time like"):
+            when(beyond, NOON)
