@@ -134,7 +134,7 @@ def test_commands_of_runbooks_exist() -> None:
                     assert word in command.commands, (name, line)
                     command = command.commands[word]
                 elif word.startswith("--"):
-                    options = {option for each in command.params for option in each.opts}
+                    options = {"--help"} | {option for each in command.params for option in each.opts}
                     assert word.partition("=")[0] in options, (name, line)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,18 @@ def test_variables_that_are_used_are_there(name: str) -> None:
     text = orjson.dumps(dashboard).decode()
     assert "${datasource}" in text
     assert ("$rule" in text) == ("rule" in known)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_legends_and_variables_name_labels_that_there_are(name: str) -> None:
+    dashboard = read(name)
+    for one in dashboard["templating"]["list"]:
+        if found := re.fullmatch(r"label_values\(sluicegate_(\w+), (\w+)\)", one["query"]):
+            assert found[2] in declared()[found[1]].labels
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", ()):
+            kept = {label for group in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in group.split(", ")}
+            assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= kept, panel["title"]
 
 
 def test_they_are_what_their_program_makes() -> None:
