@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,6 +146,8 @@ def show(
     from proxy.records.story import Question, stories
 
     begin, end = _time("--since", since), _time("--until", until)
+    for option, given in (("--outcome", outcome), ("--action", action), ("--channel", channel)):
+        _known(option, given or ())
     words = (exchange, policy, tenant, key, outcome, rule, action, channel)
     question = Question(begin, end, *(frozenset(each or ()) for each in words))
     shown = {"pretty": show_pretty, "json": show_json, "csv": show_csv}[how]
@@ -153,6 +155,24 @@ def show(
         count = shown(stories(_files(files, settings), question))
     if not count and how == "pretty":
         console(sys.stderr).print("No exchange is like that.")
+
+
+def _known(option: str, words: Iterable[str]) -> None:
+    """Leaves with exit code 2 where a word is none that a record has."""
+    from typing import get_args
+
+    from classifiers.finding import Channel
+    from policies.mistakes import nearest
+    from proxy.cli.audit_shown import ORDER
+    from proxy.records.record import Outcome
+
+    known = {"--outcome": (*get_args(Outcome), "unfinished"), "--action": ORDER, "--channel": tuple(Channel)}[option]
+    for word in words:
+        if word not in known:
+            near = nearest(word, known)
+            refuse(
+                [f"{option}: '{word}' is none" + (f"; did you mean {near}?" if near else f": {', '.join(sorted(known))}")], code=2
+            )
 
 
 def _time(name: str, written: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,17 +43,24 @@ class Row:
 def rows(path: Path) -> Iterator[Row]:
     """The rows of a file, blank ones left out; `-` is standard input, which can be read once.
 
-    Raises `OSError`; a broken compressed file raises `EOFError` or `OSError`.
+    Raises `OSError`, for a broken compressed file too.
     """
     with _opened(path) as raw:
         packed, seekable = raw.peek(2)[:2] == GZIP, raw.seekable()
-        for number, data in enumerate(_split(gzip.GzipFile(fileobj=raw) if packed else raw), 1):
+        for number, data in enumerate(_unpacked(raw, path) if packed else _split(raw), 1):
             if data != b"\n":
                 yield _row(str(path), number, data, raw.tell() if seekable else 0)
 
 
 def _opened(path: Path) -> BufferedReader:
     return path.open("rb") if path != INPUT else open(sys.stdin.fileno(), "rb", closefd=False)  # by the caller
+
+
+def _unpacked(raw: BufferedReader, path: Path) -> Iterator[bytes]:
+    try:
+        yield from _split(gzip.GzipFile(fileobj=raw))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OSError(errno.EINVAL, f"the compressed file is broken: {error}", str(path)) from error
 
 
 def _split(file: gzip.GzipFile | BufferedReader) -> Iterator[bytes]:

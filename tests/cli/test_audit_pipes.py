@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from proxy.cli.main import app
 from proxy.records.audit import Audit, FileSink
 from proxy.records.record import Opened
 from tests.cli.running import COMMAND, environ
@@ -95,6 +98,31 @@ def test_what_a_crash_leaves_is_told_once(tmp_path: Path) -> None:
     exchange(Audit(FileSink(path)), "exc-2")
     code, said = verified(path)
     assert (code, "2 writers" in said, "exc-open" in said) == (0, True, True), said
+
+
+def test_a_compressed_file_that_is_broken_is_named(ledger: Path) -> None:
+    whole = gzip.compress(ledger.read_bytes())
+    for broken in (whole[:5000], whole[:3000] + b"something else" + whole[3000:]):
+        path = ledger.with_name("audit.jsonl.1.gz")
+        path.write_bytes(broken)
+        for command in ("verify", "show"):
+            words = [*COMMAND, "audit", command, path.name]
+            done = subprocess.run(words, cwd=path.parent, capture_output=True, text=True, env=environ(), timeout=60, check=False)
+            assert (done.returncode, done.stderr.startswith("error: audit.jsonl.1.gz: ")) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--action", "blok"), "--action: 'blok' is none; did you mean block?"),
+        (("--outcome", "answerd"), "--outcome: 'answerd' is none; did you mean answered?"),
+        (("--channel", "promt"), "--channel: 'promt' is none; did you mean prompt?"),
+        (("--outcome", "zzz"), "--outcome: 'zzz' is none: answer_blocked, answered"),
+    ],
+)
+def test_a_word_that_no_record_has_is_told(ledger: Path, words: tuple[str, str], said: str) -> None:
+    done = CliRunner().invoke(app, ["audit", "show", str(ledger), *words])
+    assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
 
 
 def test_two_writers_in_one_file_are_two_chains(tmp_path: Path) -> None:
