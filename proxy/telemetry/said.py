@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from classifiers.asked_within import asked_within
 from proxy.exchange import Exchange
 from proxy.exchange import rules as rules_of
 from proxy.telemetry.current import within_exchange
-from proxy.telemetry.span import Value
+from proxy.telemetry.span import NO_SPAN, Value
 from proxy.wire.chat import ChatRequest
 
 MOST_RULES = 32
@@ -116,9 +117,11 @@ def read(exchange: Exchange, request: ChatRequest) -> None:
 
 @contextmanager
 def followed(exchange: Exchange) -> Iterator[None]:
-    """What runs in the block is this exchange: its log lines bear its id, and with the block its span ends."""
+    """What runs in the block is this exchange: its log lines bear its id, and with the block its span ends. Servers that it asks
+    hear of its trace, if only that nobody will see it."""
+    heard = nullcontext() if exchange.span is NO_SPAN else asked_within(lambda: exchange.span.headers)
     try:
-        with within_exchange(exchange.id, exchange.span.trace_id):
+        with within_exchange(exchange.id, exchange.span.trace_id), heard:
             yield
     finally:
         _ended(exchange)

@@ -139,6 +139,15 @@ def test_nobody_is_told_where_the_rule_says_so_or_nobody_looks(
     assert not any("traceparent" in asked.headers for asked in judge.asked)
 
 
+def test_what_the_sampler_leaves_out_is_left_out_by_judges_too(
+    told: Collector, judge: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    talk(RULES.format(url=judge.url, more=""))
+    assert {asked.headers["traceparent"][-3:] for asked in judge.asked} == {"-00"}
+    assert told.spans == []
+
+
 @pytest.mark.parametrize(
     ("url", "own"),
     [
