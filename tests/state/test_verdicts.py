@@ -13,6 +13,7 @@ import pytest
 from proxy.state.redis import Shared, redis_place
 from proxy.state.verdicts import MOST, Outcome, RedisVerdicts
 from tests.redis_server import RedisServer, free_port, redis_server, running_redis
+from tests.state.test_redis import cli, eventually
 
 __all__ = ["redis_server"]
 SECRET = b"one secret for all of the replicas"
@@ -244,6 +245,27 @@ def test_many_are_asked_for_at_one_time_and_come_in_their_order(redis_server: Re
             assert found == [None if number % 2 else str(number).encode() for number in range(50)]
 
     run(work)
+
+
+def test_in_a_cluster_they_lie_on_all_nodes_and_one_that_is_gone_is_a_miss() -> None:
+    async def work(one: RedisServer, two: RedisServer) -> None:
+        names = [("n", str(number)) for number in range(40)]
+        async with replica(f"redis+cluster://127.0.0.1:{one.port}", prefix="sluicegate") as first:
+            for name in names:
+                await first.put(name[1].encode(), name)
+            assert await first.verdicts.get(names) == [name[1].encode() for name in names]
+            lie = [int(cli(each.port, "dbsize")) for each in (one, two)]
+            assert min(lie) > 1, lie
+            two.kill()
+            assert await first.verdicts.get(names) == [None] * 40
+
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+    with running_redis(*options) as one, running_redis(*options) as two:
+        cli(one.port, "cluster", "addslotsrange", "0", "8191")
+        cli(two.port, "cluster", "addslotsrange", "8192", "16383")
+        cli(one.port, "cluster", "meet", "127.0.0.1", str(two.port))
+        eventually(lambda: all("cluster_state:ok" in cli(each.port, "cluster", "info") for each in (one, two)))
+        run(lambda: work(one, two))
 
 
 def test_what_is_too_long_is_not_kept(redis_server: RedisServer) -> None:
