@@ -55,9 +55,9 @@ class Door:
     def admit(self, headers: Headers) -> Caller:
         """Who asks. Raises `ApiError` 401 without a good key, and 503 where nobody can tell which keys are good."""
         sent = _credentials(headers)
-        if self._settings.api_key is not None and self._settings.admits(sent.get(b"authorization")):
-            return NOBODY
         word = _presented(sent)
+        if self._settings.api_key is not None and self._settings.admits(f"Bearer {word}"):
+            return NOBODY
         stale = [source for source in self.sources if source.age > self._most_age]
         if not stale and not self._demanded():
             if self._settings.api_key is None:

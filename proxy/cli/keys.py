@@ -23,6 +23,7 @@ from proxy.cli.stored import (
     operator,
     refuse,
     settings_of,
+    shown_place,
     table,
 )
 
@@ -107,7 +108,7 @@ def create(
         lambda store: store.add_admin(held, operator()) if isinstance(held, AdminKey) else store.add_key(held, operator()),
         make=True,
     )
-    print_made(key, held, as_json)
+    print_made(key, held, as_json, shown_place(chosen))
 
 
 @app.command("list")
@@ -177,8 +178,9 @@ def rotate(
         key = renewed(id_of_key(id), admin=isinstance(await store.key(id_of_key(id)), AdminKey))
         return key, await store.rotate(key.id, hashing.hash(key.text), seconds, operator())
 
-    key, held = in_store(settings_of(database, settings), work)
-    print_made(key, held, as_json)
+    chosen = settings_of(database, settings)
+    key, held = in_store(chosen, work)
+    print_made(key, held, as_json, shown_place(chosen))
 
 
 @app.command()

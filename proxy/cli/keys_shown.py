@@ -59,8 +59,8 @@ def row(key: CallerKey | AdminKey) -> list[str]:
     return [key.id, whose, told["name"], told["standing"], told["expires"], *last]
 
 
-def print_made(key: Key, held: CallerKey | AdminKey, as_json: bool) -> None:
-    """The key, for the only time. In a pipe it is the one line of standard output."""
+def print_made(key: Key, held: CallerKey | AdminKey, as_json: bool, where: str) -> None:
+    """The key, for the only time, and `where` its hash is kept. In a pipe it is the one line of standard output."""
     if as_json:
         typer.echo(json.dumps({**record(held), "key": key.text}, indent=2))
         return
@@ -70,6 +70,7 @@ def print_made(key: Key, held: CallerKey | AdminKey, as_json: bool) -> None:
     if sys.stdout.isatty():
         out.print(painted("\n  ", (key.text, "bold cyan"), "\n"))
     out.print(painted(("  this is the only time that the key is shown; ", "yellow"), f"its id is {key.id}"))
+    out.print(painted((f"  its hash is kept in {where}, for servers with this database", "dim")))
 
 
 def print_entry(key: Key, held: CallerKey | AdminKey) -> None:

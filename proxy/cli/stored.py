@@ -81,7 +81,8 @@ def in_database(settings: Settings, work: Callable[[Database], Awaitable[Done]],
     if where is None:
         refuse(["there is no database (the setting database is empty): name one with --database"], code=2)
     if not where.exists and not make:
-        refuse([f"there is no database {where.shown} yet: it is made with the first key or policy (sluicegate keys create, policy push)"])
+        made = "it is made with the first key or policy (sluicegate keys create, policy push)"
+        refuse([f"there is no database {where.shown} yet: {made}"])
 
     async def opened() -> Done:
         database = Database(where)
@@ -131,6 +132,14 @@ def _keys_of_database(settings: Settings) -> int:
     if where is None or not where.exists:
         return 0
     return len(in_store(settings, lambda store: store.keys()))
+
+
+def shown_place(settings: Settings) -> str:
+    """Where the database is, without its password."""
+    from proxy.state.place import place
+
+    where = place(settings.database)
+    return where.shown if where is not None else "no database"
 
 
 def operator() -> str:

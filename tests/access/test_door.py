@@ -257,6 +257,8 @@ def test_a_key_of_the_settings_goes_on_beside_keys(model: FakeModel, tmp_path: P
     key = keys.key()
     with stack(POLICY, model.url, database=keys.address, api_key="shared-secret") as running:
         assert ask(running, "shared-secret").status_code == 200
+        assert sent(running, {"api-key": "shared-secret"}).status_code == 200
+        assert sent(running, {"x-api-key": "another"}).status_code == 401
         assert ask(running, key.text).status_code == 200
         assert ask(running, "sk-none").status_code == 401
 

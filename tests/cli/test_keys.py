@@ -49,6 +49,7 @@ def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
     assert id_of(key)
     assert key not in made.stderr
     assert "the only time" in made.stderr
+    assert f"kept in {tmp_path / 'sluicegate.db'}," in made.stderr
     (listed,) = json.loads(done(tmp_path, "keys", "list", "--json"))
     assert (listed["id"], listed["tenant"], listed["limits"]) == (id_of(key), "acme", {"requests_per_minute": 5})
     table = done(tmp_path, "keys", "list")
