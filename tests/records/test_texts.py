@@ -114,6 +114,23 @@ def test_a_line_that_was_cut_short_does_not_spoil_the_next(tmp_path: Path) -> No
         cut.write(b'{"id":"exc-2","at":17')
     keep(archive, "exc-3")
     assert [kept.id for kept in archive.all()] == ["exc-1", "exc-3"]
+    whole = file.read_bytes().splitlines()
+    file.write_bytes(b"\n".join((whole[1], whole[-1][:-40], b"", whole[-1], b"")))  # half of it, with key and tenant
+    assert archive.store is not None
+    assert archive.store.erase(lambda kept: kept.id == "exc-3") == 2
+    assert [kept.id for kept in archive.all()] == ["exc-1"]
+    assert file.read_bytes().count(b"exc-3") == 0
+
+
+def test_names_are_no_marks(tmp_path: Path) -> None:
+    """Of a tenant that is called like a field."""
+    archive, strange = Archive(tmp_path, ENVIRON), 'a,"key":"b'
+    keep(archive, "exc-1", tenant=strange)
+    keep(archive, "exc-2")
+    assert archive.store is not None
+    assert archive.store.find("exc-1") is not None
+    assert archive.store.erase(lambda kept: kept.tenant == strange) == 1
+    assert [kept.id for kept in archive.all()] == ["exc-2"]
 
 
 @given(text=st.binary(max_size=200), at=st.integers(min_value=0), bit=st.integers(0, 7))
