@@ -120,6 +120,11 @@ def test_all_mistakes_of_a_policy_are_told_and_nothing_starts(tmp_path: Path) ->
         (["--upstream", "http://127.0.0.1:9", "--host", "0.0.0.0"], "--allow-anonymous"),
         (["--upstream", "http://127.0.0.1:9", "--audit", "/none/such.jsonl"], "choose another place with --audit"),
         (["--upstream", "http://127.0.0.1:9", "--policy-name", "smal"], "did you mean 'small'?"),
+        (["--upstream", "http://127.0.0.1:9", "--set", "verdict_cache=redis"], "redis_url"),
+        (
+            ["--upstream", "http://127.0.0.1:9", "--set", "verdict_cache=redis", "--set", "redis_url=redis://127.0.0.1:9"],
+            "openssl rand -hex 32",
+        ),
     ],
 )
 def test_a_wrong_setting_is_an_error_that_tells_the_fix(tmp_path: Path, policy: str, arguments: list[str], said: str) -> None:
