@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import islice
+from collections.abc import Coroutine, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -22,12 +20,12 @@ from proxy.cli.stored import DatabaseOption, Json, SettingsOption, refuse, setti
 
 if TYPE_CHECKING:
     from policies.bind import Builder
+    from proxy.cli.replay_cases import Source
     from proxy.prompt.profile import Profile
-    from proxy.records.textstore import Kept
     from proxy.routes.route import Bench
     from proxy.settings import Settings
     from proxy.shadow.cases import Case
-    from proxy.shadow.compared import Compared, Sums
+    from proxy.shadow.compared import Compared, Run, Sums
 
 RESULTS = ("agree", "only_live", "only_shadow", "other_action")
 HEADS = ("rule", "both alike", "baseline only", "candidate only", "other action")
@@ -36,7 +34,9 @@ HEADS = ("rule", "both alike", "baseline only", "candidate only", "other action"
 def replay(
     prompts: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE…]", help="JSON lines (prompt, text and channel, or messages), or a prompt on each line."),
+        typer.Argument(
+            metavar="[FILE…]", help="JSON lines (prompt, text and channel, or messages), or a prompt on each line; - for a pipe."
+        ),
     ] = None,
     candidate: Annotated[
         str, typer.Option("--candidate", help="A policy file, a name of the library, or store:NAME or store:NAME@VERSION.")
@@ -68,7 +68,7 @@ def replay(
     """Judge prompts and recorded exchanges with two policies, and tell what would change, by rule and action.
 
     No model is asked: replies are judged where a file or a record has them. Exit code 0: nothing would change. Exit code 1:
-    something would. Exit code 2: a policy or a file has a mistake.
+    something would. Exit code 2: a policy or a file has a mistake. Exit code 130: interrupted; what was judged is told.
 
     Example: sluicegate policy replay --candidate stricter.yaml --baseline default prompts.jsonl --show 5
     """
@@ -76,26 +76,53 @@ def replay(
         refuse(["say which policy (--candidate) and what to judge: files of prompts, or --recorded"], code=2)
     from classifiers.registry import Registry
     from policies.bind import Builder
+    from proxy.cli.replay_cases import FOREVER, Wanted, moment
+    from proxy.cli.replay_cases import recorded as kept_here
     from proxy.shadow.cases import CaseError
+    from proxy.shadow.compared import Run
 
     chosen, builder = settings_of(database, settings), Builder(Registry())
+    run = Run(keep=show, quiet=as_json)
     try:
         benches = _bench(chosen, baseline or chosen.policy, builder), _bench(chosen, candidate, builder)
-        cases = _cases(prompts or [])
+        sources = _sources(prompts or [])
         if recorded:
             variable = key_env or benches[0].policy.record.key_env or benches[1].policy.record.key_env
-            cases = _chained(cases, _recorded(chosen, texts, variable, exchange or [], since, until))
-        sums, changed = asyncio.run(_judge(benches, islice(cases, most), _profile(chosen), keep=show, quiet=as_json))
+            wanted = Wanted(frozenset(exchange or ()), moment(since, 0.0), moment(until, FOREVER))
+            sources.append(kept_here(chosen, texts, variable, wanted))
+        total = min(most, sum(source.count() for source in sources))
+        if not total:
+            refuse([f"there is nothing to judge: {'; '.join(source.shown for source in sources)}"], code=2)
+        _run(_judge(benches, sources, _profile(chosen), total, run), run)
     except CaseError as error:
         refuse([str(error)], code=2)
     finally:
         builder.close()
-    if not sums.whole.total():
-        refuse(["there was nothing to judge"], code=2)
+    _finish(run, benches, [one for source in sources for one in source.left_out], total, as_json=as_json)
+
+
+def _run(judging: Coroutine[Any, Any, None], run: Run) -> None:
+    try:
+        asyncio.run(judging)
+    except KeyboardInterrupt:  # what was judged so far is told
+        run.interrupted = True
+
+
+def _finish(run: Run, benches: tuple[Bench, Bench], left_out: Sequence[str], total: int, *, as_json: bool) -> NoReturn:
+    """Tells what came of it and leaves."""
+    sums = run.sums
     if as_json:
-        _print_json(sums, changed)
-    else:
-        _print(sums, changed, benches)
+        _print_json(run, len(left_out))
+    elif sums.whole.total():
+        _print(sums, run.changed, benches)
+    err = console(sys.stderr)
+    if left_out:
+        err.print(painted(("! ", "yellow"), f"{len(left_out)} left out: {visible(left_out[0])}"))
+    if run.interrupted:
+        err.print(painted(("! ", "yellow"), f"interrupted: {sums.whole.total()} of {total} were judged"))
+        raise typer.Exit(130)
+    if not sums.whole.total():
+        refuse(["there was nothing that could be judged"], code=2)
     different = any(result != "agree" for _, result in sums.rules) or sums.whole["same"] < sums.whole.total()
     raise typer.Exit(1 if different else 0)
 
@@ -122,80 +149,31 @@ def _profile(settings: Settings) -> Profile | None:
     return load_profile(settings.profile) if settings.profile else profile_for(settings.model)
 
 
-def _cases(files: Sequence[Path]) -> Iterator[Case]:
-    from proxy.shadow.cases import from_file
+def _sources(files: Sequence[Path]) -> list[Source]:
+    from proxy.cli.replay_cases import INPUT, Piped, Prompts
 
-    for file in files:
-        yield from from_file(file)
-
-
-def _chained(one: Iterable[Case], other: Iterable[Case]) -> Iterator[Case]:
-    yield from one
-    yield from other
+    return [Piped() if str(file) == INPUT else Prompts(file) for file in files]
 
 
-def _recorded(
-    settings: Settings, texts: Path | None, variable: str, ids: Sequence[str], since: str, until: str
-) -> Iterator[Case]:
-    from proxy.records.archive import Archive, texts_folder
-    from proxy.records.audit import AuditError
-    from proxy.shadow.cases import CaseError
-    from proxy.shadow.recorded import from_texts
+async def _judge(benches: tuple[Bench, Bench], sources: Sequence[Source], profile: Profile | None, total: int, run: Run) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    folder = texts or texts_folder(settings.audit, settings.audit_texts)
-    if folder is None or not folder.is_dir():
-        raise CaseError(f"there is no folder of texts{f' {folder}' if folder else ''}: name it with --texts")
-    if not variable:
-        raise CaseError(
-            "neither policy says in record.key_env which variable holds the key of recorded texts: name it with --key-env"
-        )
-    archive, begin, end = Archive(folder, os.environ), _moment(since, 0.0), _moment(until, float("inf"))
-
-    def meant(kept: Kept) -> bool:
-        return (not ids or kept.id in ids) and begin <= kept.at < end
-
-    try:
-        for kept in filter(meant, archive.all()):
-            yield from_texts(kept.id, archive.open(kept, variable))
-    except (AuditError, OSError) as error:
-        raise CaseError(str(error)) from None
-
-
-def _moment(written: str, otherwise: float) -> float:
-    from proxy.shadow.cases import CaseError
-
-    if not written:
-        return otherwise
-    try:
-        read = datetime.fromisoformat(written)
-    except ValueError:
-        raise CaseError(f"'{written}' is no date or time: write 2026-11-21 or 2026-11-21T18:00:00+00:00") from None
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-
-
-async def _judge(
-    benches: tuple[Bench, Bench], cases: Iterable[Case], profile: Profile | None, *, keep: int, quiet: bool
-) -> tuple[Sums, list[tuple[Case, Compared]]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from proxy.shadow.compared import Sums, compare
+    from proxy.shadow.compared import compare
     from proxy.shadow.judged import Setting, judged
 
-    sums, changed = Sums(), list[tuple[Any, Any]]()
     err = console(sys.stderr)
-    every = list(cases)
-    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
-        task = progress.add_task("", total=len(every))
-        for case in every:
+    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=run.quiet or not err.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        for case in islice(chain.from_iterable(source.cases() for source in sources), total):
             setting = Setting(profile, gates=case.gates)
             live, shadow = [await judged(one, case.request(one.policy), case.batches(), setting) for one in benches]
             found = compare(live, shadow)
-            sums.add(found)
-            if found.differs and len(changed) < max(keep, 0):
-                changed.append((case, found))
+            run.sums.add(found)
+            if found.differs and len(run.changed) < run.keep:
+                run.changed.append((case, found))
             progress.advance(task)
-    return sums, changed
+            await asyncio.sleep(0)  # where an interruption is heard
 
 
 def _print(sums: Sums, changed: Sequence[tuple[Case, Compared]], benches: tuple[Bench, Bench]) -> None:
@@ -222,13 +200,16 @@ def _print(sums: Sums, changed: Sequence[tuple[Case, Compared]], benches: tuple[
         )
 
 
-def _print_json(sums: Sums, changed: Sequence[tuple[Case, Compared]]) -> None:
+def _print_json(run: Run, left_out: int) -> None:
+    sums = run.sums
     names = sorted({name for name, _ in sums.rules})
     form = {
         "judged": sums.whole.total(),
         **{name: sums.whole[name] for name in ("same", "stricter", "milder")},
         "rules": {name: {result: sums.rules[name, result] for result in RESULTS} for name in names},
         "actions": [{"baseline": old, "candidate": new, "count": count} for (old, new), count in sorted(sums.actions.items())],
-        "changed": [{"case": case.name, "begins": case.short, **found.told()} for case, found in changed],
+        "changed": [{"case": case.name, "begins": case.short, **found.told()} for case, found in run.changed],
+        "left_out": left_out,
+        "interrupted": run.interrupted,
     }
     typer.echo(json.dumps(form, indent=2, ensure_ascii=False))

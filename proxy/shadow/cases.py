@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,25 +112,33 @@ def replies(reasoning: str, answer: str) -> list[Part]:
     return [Part(channel, text) for channel, text in ((Channel.REASONING, reasoning), (Channel.ANSWER, answer)) if text]
 
 
-def from_file(file: Path, most: int | None = None) -> Iterator[Case]:
+def from_file(file: Path) -> Iterator[Case]:
     """The cases of a file: JSON lines (`prompt`, `text` with `channel`, or `messages`), else a prompt on each line.
 
     Raises `CaseError`.
     """
     try:
-        with file.open(encoding="utf-8-sig") as stream:
-            for number, line in islice(enumerate(stream, 1), most):
-                if line.strip():
-                    yield _case(f"{file}:{number}", line, jsonl=file.suffix in JSON_LINES)
-    except UnicodeDecodeError:
-        raise CaseError(f"{file} is not UTF-8") from None
+        with file.open("rb") as stream:
+            yield from from_lines(str(file), iter(lambda: stream.readline(MOST_LINE + 1), b""), jsonl=file.suffix in JSON_LINES)
     except OSError as error:
         raise CaseError(f"cannot read {file}: {error.strerror}") from None
 
 
+def from_lines(name: str, lines: Iterable[bytes], *, jsonl: bool) -> Iterator[Case]:
+    """The same for lines of a source called `name`."""
+    for number, line in enumerate(lines, 1):
+        where = f"{name}:{number}"
+        if len(line) > MOST_LINE:
+            raise CaseError(f"{where}: the line has more than {MOST_LINE:,} bytes")
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise CaseError(f"{where}: it is not UTF-8; save the file in that encoding") from None
+        if text.strip():
+            yield _case(where, text, jsonl=jsonl)
+
+
 def _case(name: str, line: str, *, jsonl: bool) -> Case:
-    if len(line) > MOST_LINE:
-        raise CaseError(f"{name}: the line has more than {MOST_LINE:,} characters")
     if not jsonl:
         return from_body(name, _body({"messages": [{"role": "user", "content": line.strip("\r\n")}]}), ())
     try:

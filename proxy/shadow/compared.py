@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from proxy.shadow.judged import Acted
+
+if TYPE_CHECKING:
+    from proxy.shadow.cases import Case
 
 Result = Literal["agree", "only_live", "only_shadow", "other_action"]
 Whole = Literal["same", "stricter", "milder"]
@@ -72,3 +75,14 @@ class Sums:
         self.whole[one.whole] += 1
         self.actions[one.live.action.word, one.shadow.action.word] += 1
         self.rules.update((name, result) for name, result in one.rules.items())
+
+
+@dataclass(slots=True)
+class Run:
+    """A replay while it goes on. `keep` so many of the cases that `changed`."""
+
+    keep: int = 0
+    quiet: bool = False
+    sums: Sums = field(default_factory=Sums)
+    changed: list[tuple[Case, Compared]] = field(default_factory=list)
+    interrupted: bool = False

@@ -5,6 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pty
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -94,7 +99,7 @@ def test_plain_lines_are_prompts(files: tuple[str, str, str], tmp_path: Path) ->
         ('{"messages": []}', "lines.jsonl:1: messages: "),
         ('{"messages": [{"role": "human", "content": "a"}]}', "lines.jsonl:1: messages[0].role: Input should be one of system"),
         ('{"messages": [{"content": [{"type": "image_url"}]}]}', "Content parts of type 'image_url'"),
-        ("", "nothing to judge"),
+        ("", "there is nothing to judge: no prompt in"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told(files: tuple[str, str, str], text: str, said: str) -> None:
@@ -118,12 +123,57 @@ def test_cases_say_what_was_asked_and_what_was_said(files: tuple[str, str, str])
         list(from_file(Path(files[2] + ".not")))
 
 
+def test_a_pipe_is_read_too(files: tuple[str, str, str]) -> None:
+    old, new, _ = files
+    for text, said in (("a kumquat\nhello\n", "2 judged: 1 same"), ('{"prompt": "hello"}\n', "1 judged: 1 same")):
+        done = CliRunner().invoke(app, ["replay", "--candidate", new, "--baseline", old, "-"], input=text)
+        assert said in done.output
+    done = CliRunner().invoke(app, ["replay", "--candidate", new, "--baseline", old, "-"], input='{"prompt": "a"}\n{"prompt": 1}')
+    assert (done.exit_code, "standard input:2: prompt: must be a text" in done.output) == (2, True)
+
+
+def test_the_line_that_is_no_text_is_named(files: tuple[str, str, str], tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("hello\nä\n".encode("latin-1"))
+    code, out = run("--candidate", files[1], "--baseline", files[0], str(tmp_path / "latin.txt"))
+    assert (code, "latin.txt:2: it is not UTF-8" in out) == (2, True)
+
+
+def test_an_interrupted_replay_tells_what_it_has_in_a_terminal_with_its_progress(
+    files: tuple[str, str, str], tmp_path: Path
+) -> None:
+    many = tmp_path / "many.txt"
+    many.write_text("a kumquat\n" * 50_000, "utf-8")
+    program = str(Path(sys.executable).with_name("sluicegate"))
+    terminal, end = pty.openpty()
+    asked = [program, "policy", "replay", "--candidate", files[1], "--baseline", files[0], str(many)]
+    running = subprocess.Popen(asked, stdin=end, stdout=end, stderr=end)
+    os.close(end)
+    seen, told = b"", False
+    while True:
+        try:
+            data = os.read(terminal, 65_536)
+        except OSError:  # the terminal's other end is closed
+            break
+        seen += data
+        if not told and b"judging" in seen and b"/50000" in seen:
+            running.send_signal(signal.SIGINT)
+            told = True
+        if not data:
+            break
+    os.close(terminal)
+    assert running.wait(60) == 130
+    found = re.search(rb"interrupted: (\d+) of 50000 were judged", seen)
+    assert found is not None
+    assert int(found[1]) < 50_000
+    assert b"Traceback" not in seen
+
+
 def test_recorded_exchanges_are_judged_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = base64.b64encode(os.urandom(32)).decode()
     monkeypatch.setenv("SLUICEGATE_KEY_TEXTS", key)
     keeps = "record: {texts: all, key_env: SLUICEGATE_KEY_TEXTS, channels: [prompt, context, reasoning, answer, tool, model]}\n"
     (tmp_path / "old.yaml").write_text(keeps + policy(), "utf-8")
-    (tmp_path / "new.yaml").write_text(keeps + policy(word="quince", mask="<other>", more=MORE), "utf-8")
+    (tmp_path / "new.yaml").write_text(keeps + "dialogue: {turns: 1}\n" + policy("quince", "<other>", more=MORE), "utf-8")
     with (
         fake_model(scenes=[{"think": "Hm.\n", "say": "an apple and a pear"}]) as model,
         started(
@@ -132,17 +182,41 @@ def test_recorded_exchanges_are_judged_again(tmp_path: Path, monkeypatch: pytest
             SLUICEGATE_KEY_TEXTS=key,
         ) as server,
     ):
-        for prompt in ("hello", "a kumquat"):
-            body = {"model": "r1", "messages": [{"role": "user", "content": prompt}]}
+        for messages in (
+            [user("hello")],
+            [user("a kumquat")],
+            [user("hello"), {"role": "assistant", "content": "yes"}, user("so?")],
+        ):
+            body = {"model": "r1", "messages": messages}
             httpx.post(f"{server.where}/v1/chat/completions", json=body, trust_env=False, timeout=30)
         server.stop()
     files = ("--candidate", str(tmp_path / "new.yaml"), "--baseline", str(tmp_path / "old.yaml"))
     code, out = run(*files, "--recorded", "--texts", str(tmp_path / "texts"), "--json", "--show", "2")
     found = json.loads(out)
     assert code == 1
-    assert (found["judged"], found["milder"]) == (2, 1)
+    assert (found["judged"], found["milder"]) == (3, 1)
     assert found["rules"]["said"]["agree"] == 1  # what the model wrote, before it was masked
     assert found["rules"]["pears"]["only_shadow"] == 1
+    assert found["rules"]["dialogue"]["only_shadow"] == 1  # whose turns they were is on record
     assert found["rules"]["asked"]["only_live"] == 1
     assert all(one["case"].startswith("exc-") for one in found["changed"])
-    assert run(*files, "--recorded", "--texts", str(tmp_path / "texts"), "--until", "2020-01-01")[0] == 2
+    at = ("--recorded", "--texts", str(tmp_path / "texts"))
+    code, out = run(*files, *at, "--until", "2020-01-01")
+    assert (code, "no texts of exchanges of these ids and dates" in out) == (2, True)
+    (tmp_path / "texts" / "2020-01-01.jsonl").write_bytes(lines_of(tmp_path / "texts")[0].replace(b'"key":"', b'"key":"0'))
+    code, out = run(*files, *at)
+    assert (code, "3 judged" in out, "1 left out: the texts of exc-" in out) == (1, True, True)
+    monkeypatch.setenv("SLUICEGATE_KEY_TEXTS", base64.b64encode(os.urandom(32)).decode())
+    code, out = run(*files, *at)
+    assert (code, "4 left out" in out, "nothing that could be judged" in out) == (2, True, True)
+    monkeypatch.delenv("SLUICEGATE_KEY_TEXTS")
+    code, out = run(*files, *at)
+    assert (code, "SLUICEGATE_KEY_TEXTS (record.key_env) is not set" in out) == (2, True)
+
+
+def user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def lines_of(folder: Path) -> list[bytes]:
+    return [line for file in sorted(folder.iterdir()) for line in file.read_bytes().splitlines() if line.strip()]
