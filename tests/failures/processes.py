@@ -57,8 +57,8 @@ class Program:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer, where there are several; oldest first."""
-        every = self.eye.children()
-        return sorted((each for each in every if "spawn_main" in " ".join(each.cmdline())), key=lambda one: one.create_time())
+        every = [each for each in self.eye.children() if _works(each)]
+        return sorted(every, key=lambda one: one.create_time())
 
     def ready(self) -> bool:
         """Whether it says so."""
@@ -86,6 +86,13 @@ class Program:
         """The same, and its exit code."""
         self.tell_to_stop()
         return self.process.wait(PATIENCE)
+
+
+def _works(process: psutil.Process) -> bool:
+    """Whether it is a worker, and not one that was killed a moment ago."""
+    with suppress(psutil.NoSuchProcess):
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A replica is killed while its texts wait for a database that is gone, and one of them is erased before it is back."""
+"""The database of the ledger is gone: what is erased meanwhile reaches a replica that was killed, and all workers know of it."""
 
 from __future__ import annotations
 
@@ -71,3 +71,29 @@ def test_an_erasure_reaches_a_replica_that_was_killed_before_it_sent(tmp_path: P
     assert {each.id for each in TextStore(desk / "all").all()} == {waits}
     proven(one / "gate.jsonl")
     proven(other / "gate.jsonl")
+
+
+def test_all_workers_refuse_while_nothing_may_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them sends; the others learn from it, and from its successor."""
+    with rehearsing(tmp_path, script("0ms")) as model, own_postgres() as server:
+        monkeypatch.setenv("SLUICEGATE_DATABASE", prepared(server))
+        monkeypatch.setenv("SLUICEGATE_AUDIT_SHIP", "database")
+        monkeypatch.setenv("SLUICEGATE_AUDIT_WITHOUT_DATABASE", "refuse")
+        open_to_all = "name: failures\nguards_nothing: true\n"
+        with serving(tmp_path, model.where, "--workers", "2", policy=open_to_all) as gate:
+
+            def statuses() -> set[int]:
+                """Each on a connection of its own, so that they reach both workers."""
+                body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+                url = f"{gate.where}/v1/chat/completions"
+                return {httpx.post(url, json=body, timeout=60, trust_env=False).status_code for _ in range(12)}
+
+            assert until(lambda: statuses() == {200}, 30)
+            server.kill()
+            assert until(lambda: statuses() == {500}, 30)
+            gate.workers()[0].kill()
+            assert until(lambda: len(gate.workers()) == 2 and statuses() == {500}, 60)
+            server.start()
+            assert until(lambda: statuses() == {200}, 60)
+            assert until(lambda: gate.metric('ledger_waiting{unit="bytes"}') == 0, 30)
+    proven(tmp_path / "gate.jsonl")
