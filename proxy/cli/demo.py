@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proxy.cli import serve
+from proxy.cli.announced import announce
+from proxy.cli.listening import address, listen, serve_one
 from proxy.cli.paint import console, painted
 
 if TYPE_CHECKING:
@@ -107,12 +109,12 @@ def _port(asked: int | None) -> int:
 
 
 def _serve(settings: Settings, policy: Policy, builder: Builder, fast: bool) -> None:
-    with serve.listen(settings) as listening:
-        where = serve.address(settings, listening)
+    with listen(settings) as listening:
+        where = address(settings, listening)
         app = house(settings, policy, builder, fast)
-        serve.announce(settings, policy, where)
+        announce(settings, policy, where)
         _examples(f"{where}/v1")
-        serve.serve_one(app, settings, listening)
+        serve_one(app, settings, listening)
 
 
 def _examples(url: str) -> None:

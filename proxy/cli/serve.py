@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import socket
-import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from proxy.cli.paint import console, painted, visible
+from proxy.cli.announced import announce
+from proxy.cli.listening import address, config, listen, serve_one
+from proxy.cli.stored import refuse
 
 if TYPE_CHECKING:
-    import uvicorn
     from fastapi import FastAPI
 
     from policies.bind import Builder
@@ -73,7 +72,7 @@ def serve(
     }
     chosen = _settings({**_pairs(more or []), **{name: value for name, value in flags.items() if value is not None}}, settings)
     if not chosen.upstream and not chosen.routes:
-        _refuse([NO_UPSTREAM])
+        refuse([NO_UPSTREAM], code=2)
     builder = builder_of(chosen)
     rules = policy_of(chosen, builder)
     routed = routes_of(chosen, rules, builder)
@@ -92,7 +91,7 @@ def _pairs(words: list[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            _refuse([f"--set {word}: write it as NAME=VALUE"])
+            refuse([f"--set {word}: write it as NAME=VALUE"], code=2)
         pairs[name.strip().replace("-", "_")] = value.strip()
     return pairs
 
@@ -103,7 +102,7 @@ def _settings(flags: Mapping[str, Any], file: Path | None) -> Settings:
     try:
         return load(flags, os.environ, file)
     except SettingsError as error:
-        _refuse(error.mistakes)
+        refuse(error.mistakes, code=2)
 
 
 def builder_of(settings: Settings, *, alone: bool = False) -> Builder:
@@ -118,7 +117,7 @@ def builder_of(settings: Settings, *, alone: bool = False) -> Builder:
     try:
         verdicts = None if alone else verdicts_of(settings, os.environ)
     except ValueError as error:
-        _refuse([str(error)])
+        refuse([str(error)], code=2)
     return Builder(Registry(), threads=settings.classifier_threads or None, verdicts=verdicts)
 
 
@@ -135,9 +134,9 @@ def policy_of(settings: Settings, builder: Builder) -> Policy:
             return gathered(settings.model_copy(update={"routes": ""}), builder, stored_now(settings)).usual
         return chosen(load_all(settings.policy, builder.registry, builder), settings.policy_name)
     except LoadError as error:
-        _refuse([str(mistake) for mistake in error.mistakes])
+        refuse([str(mistake) for mistake in error.mistakes], code=2)
     except KeyError as error:
-        _refuse([f"policy_name: {error.args[0]}"])
+        refuse([f"policy_name: {error.args[0]}"], code=2)
 
 
 def routes_of(settings: Settings, policy: Policy, builder: Builder) -> RoutesFile | None:
@@ -150,7 +149,7 @@ def routes_of(settings: Settings, policy: Policy, builder: Builder) -> RoutesFil
     try:
         return routes_file(settings, policy, builder)
     except LoadError as error:
-        _refuse([str(mistake) for mistake in error.mistakes])
+        refuse([str(mistake) for mistake in error.mistakes], code=2)
 
 
 def refuse_uncounted(settings: Settings, routes: RoutesFile | None) -> None:
@@ -161,7 +160,7 @@ def refuse_uncounted(settings: Settings, routes: RoutesFile | None) -> None:
 
     limits = {name: one.limits.meant() for name, one in routes.written.routes.items()} if routes else {}
     if places := limited(settings, limits):
-        _refuse([f"{place}: {NEEDS_REDIS}" for place in places])
+        refuse([f"{place}: {NEEDS_REDIS}" for place in places], code=2)
 
 
 def house(
@@ -190,7 +189,7 @@ def house(
             built = wiring.several(settings, routes, builder, metrics)
             app = assemble(settings, built.routes, builder, checks=built.checks, audit=audit, metrics=metrics, follows=True)
     except LoadError as error:  # of a profile, or a key that is not in the environment
-        _refuse([str(mistake) for mistake in error.mistakes])
+        refuse([str(mistake) for mistake in error.mistakes], code=2)
     quiet_collector()
     return app
 
@@ -220,7 +219,7 @@ def run(settings: Settings, policy: Policy, builder: Builder, routes: RoutesFile
         listening = listen(settings)
     except AuditError as error:
         hint = ": choose another place with --audit PATH, --audit stdout or --audit stderr" if "opened" in str(error) else ""
-        _refuse([f"{error}{hint}"])
+        refuse([f"{error}{hint}"], code=2)
     with listening:
         announce(settings, policy, address(settings, listening), keys)
         if settings.workers > 1:
@@ -236,58 +235,7 @@ def check_traces(settings: Settings) -> None:
     try:
         check(settings.traces, os.environ)
     except TracingError as error:
-        _refuse([str(error)])
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The bound socket. Leaves with exit code 1 where the address cannot be had."""
-    host = settings.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, settings.port), family=family, backlog=2048, dualstack_ipv6=host == "::")
-    except OSError as error:
-        _refuse([f"cannot listen on {settings.host} port {settings.port}: {error.strerror}"], code=1)
-
-
-def address(settings: Settings, listening: socket.socket) -> str:
-    """The address a client on this machine writes."""
-    host = settings.host.strip("[]")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # read, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
-
-
-def config(app: Any, settings: Settings, *, factory: bool = False) -> uvicorn.Config:
-    """How uvicorn runs us. `app` is the application, or with `factory` what makes it."""
-    import uvicorn
-
-    from proxy.wire.patience import PatientProtocol
-
-    return uvicorn.Config(
-        app,
-        factory=factory,
-        workers=settings.workers,
-        loop="uvloop",
-        http=PatientProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,  # ours, see telemetry.logs
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # whoever talks to us may write any X-Forwarded-For
-        timeout_keep_alive=75,  # longer than the minute for which load balancers keep idle connections
-        timeout_graceful_shutdown=settings.drain_seconds,
-    )
-
-
-def serve_one(app: FastAPI, settings: Settings, listening: socket.socket) -> None:
-    """Serves in this process. SIGTERM ends it as Ctrl-C does: drained, cleaned up, exit code 0."""
-    import uvicorn
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        uvicorn.Server(config(app, settings)).run([listening])
-    except KeyboardInterrupt:
-        return  # uvicorn drains first, then raises what it caught
+        refuse([str(error)], code=2)
 
 
 def _many(settings: Settings, listening: socket.socket) -> None:
@@ -299,59 +247,3 @@ def _many(settings: Settings, listening: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix="sluicegate-metrics-") as folder:
         os.environ.setdefault(MULTIPROCESS_FOLDER, folder)  # read by the workers when they import the metrics
         Workers(config(partial(house, settings), settings, factory=True), [listening]).run()
-
-
-def announce(settings: Settings, policy: Policy, where: str, keys: str = "none") -> None:
-    """Says where we listen and what is in force: one line in a pipe, a few in a terminal. Audit on stdout: on stderr."""
-    out = console(sys.stderr if settings.audit in ("stdout", "-") else sys.stdout)
-    digest, rules = policy.digest[:12], len(policy.rules)
-    if not out.is_terminal:
-        out.print(
-            f"sluicegate listens on {where} policy={policy.name} digest={digest} rules={rules} "
-            f"upstream={settings.upstream or settings.routes or 'rehearsal'} audit={settings.audit} "
-            f"keys={keys.split()[0].rstrip(',')} workers={settings.workers}"
-        )
-    else:
-        out.print(painted("\n  ", ("Sluicegate", "bold"), " listens on ", (f"{where}/v1", "bold cyan")))
-        for name, value in (
-            ("policy", f"{policy.name}  {digest}  {rules} rule{'s' if rules != 1 else ''}"),
-            ("upstream", settings.upstream or settings.routes or "the embedded rehearsal model"),
-            ("audit", settings.audit),
-            ("keys", _who_comes_in(settings, keys)),
-        ):
-            out.print(painted((f"  {name:<9}", "dim"), visible(value)))
-        out.print()
-    for warning in _warnings(settings, policy):
-        console(sys.stderr).print(painted(("warning: ", "yellow"), warning))
-
-
-def _who_comes_in(settings: Settings, keys: str) -> str:
-    from proxy.settings import is_loopback
-
-    if keys != "none":
-        return keys
-    if settings.api_key is not None:
-        return "one, shared by all callers (api_key)"
-    return "none: whoever is on this machine may ask" if is_loopback(settings.host) else "none: whoever reaches it may ask"
-
-
-def _warnings(settings: Settings, policy: Policy) -> list[str]:
-    from proxy.settings import is_loopback
-
-    warnings = []
-    if settings.audit == "off":
-        warnings.append("the audit log is off: nothing is kept of what this gate decides")
-    if not policy.rules:
-        warnings.append(f"the policy '{policy.name}' has no rules: everything passes")
-    demanded = settings.api_key or settings.keys == "required" or settings.keys_file
-    if not demanded and not is_loopback(settings.host):
-        warnings.append(f"anybody who reaches {settings.host} may use the model (allow_anonymous)")
-    return warnings
-
-
-def _refuse(lines: Iterable[str], code: int = 2) -> NoReturn:
-    """Tells what is wrong and leaves. 2: what was asked for is wrong; 1: the machine does not allow it."""
-    err = console(sys.stderr)
-    for line in lines:
-        err.print(painted(("error: ", "bold red"), visible(line)))
-    raise typer.Exit(code)

@@ -15,7 +15,7 @@ import uvicorn
 from rich.console import Console
 from rich.rule import Rule
 
-from proxy.cli import serve
+from proxy.cli.listening import address, config, listen
 from proxy.cli.paint import console, painted, visible
 
 if TYPE_CHECKING:
@@ -78,12 +78,12 @@ def play(settings: Settings, app: FastAPI) -> None:
 @contextmanager
 def running(settings: Settings, app: FastAPI) -> Iterator[str]:
     """The application on a free port, served by a thread of this process, until the block ends."""
-    with serve.listen(settings) as listening:
-        server = uvicorn.Server(serve.config(app, settings))
+    with listen(settings) as listening:
+        server = uvicorn.Server(config(app, settings))
         thread = threading.Thread(target=server.run, args=([listening],), name="tour")
         thread.start()
         try:
-            yield serve.address(settings, listening)  # requests wait in the socket's queue until the server has started
+            yield address(settings, listening)  # requests wait in the socket's queue until the server has started
         finally:
             server.should_exit = True
             thread.join()

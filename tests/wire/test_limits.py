@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from proxy.access.local import Local
-from proxy.app import Gate
+from proxy.gate import Gate
 from tests.fake_model import FakeModel, fake_model
 from tests.redis_server import running_redis
 from tests.stack import Stack, events_of, stack

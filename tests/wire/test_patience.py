@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from proxy.cli.serve import config
+from proxy.cli.listening import config
 from proxy.settings import Settings
 from proxy.wire.body import read_body
 from proxy.wire.patience import PatientProtocol
