@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Literal, Protocol, get_args
 
-from proxy.state.redis import GoneError, Shared
+from proxy.state.redis import Shared
 
 Topic = Literal["keys", "policies"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
@@ -128,7 +128,7 @@ class RedisNotices:
         """See `Notices`."""
         try:
             await self._redis.publish(self._channels[topic], "look")
-        except GoneError as error:
+        except Exception as error:  # whatever it is: the change is made
             log.info("notices: %s have changed, and Redis cannot pass it on: %s", topic, error)
 
     async def aclose(self) -> None:

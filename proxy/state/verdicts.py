@@ -68,7 +68,7 @@ class RedisVerdicts:
         self._naming, self._sealing = (keyed(secret[:64], [use, secret]) for use in ("verdict name", "verdict seal"))
         self._news: News = Silent()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._slow, self._well = 0, False
+        self._slow, self._well, self._told = 0, False, False
         self._trouble = asyncio.Event()
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -89,7 +89,7 @@ class RedisVerdicts:
             self._failed(GoneError("no answer in time", slow=True))
             self._news.verdicts("late", len(names))
             return [None] * len(names)
-        except GoneError as error:
+        except Exception as error:  # whatever a client makes of nonsense: a request must not fail because of it
             self._failed(error)
             self._news.verdicts("gone", len(names))
             return [None] * len(names)
@@ -114,7 +114,7 @@ class RedisVerdicts:
     async def _keep(self, key: str, verdict: bytes) -> None:
         try:
             answers = await self._redis.several([("SET", key, self._sealed(key, verdict), "EX", self._seconds)])
-        except GoneError as error:
+        except Exception as error:  # as above
             self._failed(error)
             answers = [error]
         self._news.verdicts("not_kept" if isinstance(answers[0], Exception) else "kept", 1)
@@ -155,6 +155,7 @@ class RedisVerdicts:
         """Asks and keeps while the block runs, on this event loop."""
         self._news, self._loop = news, asyncio.get_running_loop()
         self._trouble.set()
+        await self._look()  # the first connection takes longer than a request would wait
         task = self._loop.create_task(self._watch(), name="verdicts")
         try:
             yield
@@ -168,18 +169,25 @@ class RedisVerdicts:
         """Looks again and again where Redis does not answer, so that no request has to find out whether it does."""
         while True:
             await self._trouble.wait()
-            try:
-                await self._redis.ping(f"{self._prefix}:ping")
-            except GoneError:
-                await asyncio.sleep(PROBED)
-                continue
-            self._trouble.clear()
-            self._slow, self._well = 0, True
-            log.info("verdicts: shared in %s", self._redis.place.shown)
+            await self._look()
+            await asyncio.sleep(PROBED)
 
-    def _failed(self, error: GoneError) -> None:
+    async def _look(self) -> None:
+        try:
+            await self._redis.ping(f"{self._prefix}:ping")
+        except Exception as error:  # as above; and a watch that ended would never share again
+            if not self._told:
+                log.warning("verdicts: not shared, Redis does not answer: %s", error)
+            self._told = True
+            return
+        self._trouble.clear()
+        self._slow, self._well, self._told = 0, True, False
+        log.info("verdicts: shared in %s", self._redis.place.shown)
+
+    def _failed(self, error: Exception) -> None:
         self._slow += 1
-        if self._well and (not error.slow or self._slow >= SLOW):
+        slow = isinstance(error, GoneError) and error.slow
+        if self._well and (not slow or self._slow >= SLOW):
             log.warning("verdicts: not shared, Redis does not answer: %s", error)
-            self._well = False
+            self._well, self._told = False, True
             self._trouble.set()

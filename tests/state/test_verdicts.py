@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -322,6 +322,47 @@ def test_a_redis_that_was_never_there_is_no_fault() -> None:
             assert await verdicts.get([NAME, NAME]) == [None, None]
             verdicts.put(NAME, b"{}")
         assert heard.counts == {"gone": 2, "not_kept": 1}
+
+    run(work)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"+OK\r\n",
+        b":1\r\n",
+        b"$-1\r\n",
+        b"*0\r\n",
+        b"$2\r\n{}\r\n",
+        b"-ERR no\r\n",
+        b"*1\r\n*1\r\n$1\r\n\xff\r\n",
+        b"$x\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"\xff\xfe\x00\r\n",
+        b"",
+    ],
+)
+def test_nonsense_is_a_miss(says: bytes) -> None:
+    """Something answers each line like this that is no Redis, or one that is not well."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while says and (line := await reader.readline()):
+                if line.startswith(b"*"):  # a command begins
+                    writer.write(says)
+                    await writer.drain()
+        writer.close()
+
+    async def work() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            verdicts, heard = RedisVerdicts(Shared(redis_place(f"redis://127.0.0.1:{port}"), timeout=1), SECRET), Heard()
+            async with verdicts.watched(heard):
+                for _ in range(3):
+                    verdicts.put(NAME, b"{}")
+                    assert await verdicts.get([NAME, ("other",)]) == [None, None]
+                    verdicts._well = True  # it is asked even where it did not pass as well
+            assert heard.counts["hit"] == 0
 
     run(work)
 
