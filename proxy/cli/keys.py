@@ -235,3 +235,22 @@ def expire(
     moment = moment_of(at)
     key = in_store(settings_of(database, settings), lambda store: store.set_key(id_of_key(id), operator(), expires=moment))
     console().print(painted(("✓ ", "green"), f"{key.id} expires: {shown(key.expires)}"))
+
+
+@app.command("limit")
+def limit_(
+    id: Id,  # noqa: A002
+    limit: Annotated[list[str] | None, typer.Argument(help="Bounds; none takes them all away.", metavar="NAME=N…")] = None,
+    database: DatabaseOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Set a key's limits, in place of those it had.
+
+    Example: sluicegate keys limit k3fh7wq2mzpx requests_per_minute=60 streams=4
+    """
+    from proxy.access.written import given
+
+    limits = given(limits_of(limit or []))
+    key = in_store(settings_of(database, settings), lambda store: store.set_key(id_of_key(id), operator(), limits=limits))
+    bounds = " ".join(f"{name}={value}" for name, value in limits.items())
+    console().print(painted(("✓ ", "green"), f"{key.id}: {bounds or 'no limits of its own'}"))

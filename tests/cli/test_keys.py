@@ -60,6 +60,8 @@ def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
     assert id_of(new) == id_of(key)
     assert new != key
     done(tmp_path, "keys", "expire", id_of(key), "2027-01-31")
+    assert "streams=2" in done(tmp_path, "keys", "limit", id_of(key), "streams=2")
+    assert json.loads(done(tmp_path, "keys", "show", id_of(key), "--json"))["limits"] == {"streams": 2}
     assert "2027-01-31 00:00" in done(tmp_path, "keys", "show", id_of(key))
     done(tmp_path, "keys", "revoke", id_of(key))
     assert done(tmp_path, "keys", "list").splitlines()[1:] == []
@@ -69,7 +71,8 @@ def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
     kept = (tmp_path / "sluicegate.db").read_bytes()
     assert not any(secret[-43:].encode() in kept for secret in (key, new))
     history = json.loads(done(tmp_path, "keys", "history", "--json"))
-    assert [one["action"] for one in history] == ["key.revoke", "key.change", "key.rotate", "key.create", "tenant.create"]
+    did = ["key.revoke", "key.change", "key.change", "key.rotate", "key.create", "tenant.create"]
+    assert [one["action"] for one in history] == did
     assert all(one["who"].startswith("cli:") for one in history)
 
 
