@@ -43,7 +43,9 @@ def tongue(text: str) -> str:
 
 
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_LATIN = frozenset(SMALL) - {"ru", "uk"}
+_LATIN = sorted(frozenset(SMALL) - {"ru", "uk"})
+_WHOSE = {word: [code for code in _LATIN if word in SMALL[code]] for each in _LATIN for word in SMALL[each]}
+"""The languages of each small word."""
 
 
 def spoken(text: str) -> str:
@@ -55,11 +57,13 @@ def spoken(text: str) -> str:
     code = tongue(text)
     if code != "en":
         return code
-    words = set(_WORDS.findall(text[-SAMPLE:].lower()))
-    counts = {code: len(words & SMALL[code]) for code in _LATIN}
-    best = max(counts, key=lambda one: (counts[one], one == "en"))
-    ties = sum(count == counts[best] for count in counts.values())
-    return best if counts[best] >= 2 and ties == 1 else "en"
+    counts = dict.fromkeys(_LATIN, 0)
+    for word in set(_WORDS.findall(text[-SAMPLE:].lower())):
+        for code in _WHOSE.get(word, ()):
+            counts[code] += 1
+    most = max(counts.values())
+    best = [code for code, count in counts.items() if count == most]
+    return best[0] if most >= 2 and len(best) == 1 else "en"
 
 
 def stated(headers: Iterable[tuple[bytes, bytes]], policy: Policy) -> str:
