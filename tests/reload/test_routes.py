@@ -29,7 +29,10 @@ from tests.stack import Stack, events_of, serving, text_of
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[tuple[FakeModel, FakeModel]]:
-    one = [{"when": {"contains": "slow"}, "think": "Hm.\n", "say": "one and " * 60, "pace": "15ms"}, {"say": "one"}]
+    one: list[dict[str, Any]] = [
+        {"when": {"contains": "slow"}, "think": "Hm.\n", "say": "one and " * 60, "pace": "15ms"},
+        {"say": "one"},
+    ]
     with fake_model(scenes=one) as first, fake_model(scenes=[{"say": "two"}]) as second:
         yield first, second
 
