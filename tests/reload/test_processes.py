@@ -18,11 +18,11 @@ SERVE = ("serve", "--policy", "p.yaml", "--port", "0", "--audit", "off")
 
 def digests(server: Running, times: int = 24) -> set[str]:
     """What answers say, each on a connection of its own, so that every worker is asked."""
-    return {httpx.get(f"{server.where}/health/ready", trust_env=False, timeout=10).json()["digest"] for _ in range(times)}
+    return {httpx.get(f"{server.where}/health/ready", trust_env=False, timeout=60).json()["digest"] for _ in range(times)}
 
 
 def settled(server: Running, what: Callable[[set[str]], bool]) -> None:
-    until(lambda: what(digests(server)), 40)
+    until(lambda: what(digests(server)), 120)
 
 
 def test_every_worker_follows_and_sighup_starts_none_of_them_anew(tmp_path: Path) -> None:
