@@ -209,7 +209,8 @@ def test_a_key_by_setting(model: FakeModel) -> None:
         asked = len(model.requests)
         ways: list[dict[str, str]] = [
             {}, {"authorization": ""}, {"authorization": KEY}, {"authorization": f"Basic {KEY}"}, {"authorization": "Bearer"},
-            {"authorization": f"Bearer {KEY}x"}, {"authorization": f"Bearer {KEY[:-1]}"}, {"api-key": KEY[:-1]}, {"x-api-key": f"{KEY}x"},
+            {"authorization": f"Bearer {KEY}x"}, {"authorization": f"Bearer {KEY[:-1]}"}, {"api-key": KEY[:-1]},
+            {"x-api-key": f"{KEY}x"},
             {"authorization": "Bearer ключ".encode().decode("latin-1")},
         ]  # fmt: skip
         said = set()
