@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -89,15 +90,26 @@ class CopiedUpstream:
     def __init__(self, upstream: Upstream, copies: Copies) -> None:
         self._upstream, self._copies, self.name = upstream, copies, upstream.name
 
-    async def chat(self, request: UpstreamRequest) -> AsyncGenerator[Sequence[Chunk], None]:
-        stream = self._upstream.chat(request)
-        try:
+    @property
+    def completes(self) -> bool:
+        """See `VLLM.complete`."""
+        return bool(getattr(self._upstream, "completes", False))
+
+    @property
+    def complete(self) -> Callable[[UpstreamRequest], AsyncGenerator[Sequence[Chunk], None]]:
+        """See `VLLM.complete`. Raises `AttributeError` where the upstream has no such way."""
+        ask = self._upstream.complete  # type: ignore[attr-defined]  # it may have one
+        return lambda request: self._copied(ask(request))
+
+    def chat(self, request: UpstreamRequest) -> AsyncGenerator[Sequence[Chunk], None]:
+        return self._copied(self._upstream.chat(request))
+
+    async def _copied(self, stream: AsyncGenerator[Sequence[Chunk], None]) -> AsyncGenerator[Sequence[Chunk], None]:
+        async with aclosing(stream):
             async for chunks in stream:
                 for chunk in chunks:
                     self._note(chunk)
                 yield chunks
-        finally:
-            await stream.aclose()
 
     def _note(self, chunk: Chunk) -> None:
         add, where = self._copies.add, f"choices[{chunk.choice}]"

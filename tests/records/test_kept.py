@@ -31,22 +31,24 @@ record: {texts: TEXTS, channels: [prompt, reasoning, answer, model], keep: 30d, 
 rules:
   word: {use: patterns, on: [prompt, answer], words: [kumquat], do: block}
   mail: {use: patterns, on: [answer], expressions: ['[a-z]{1,9}@[a-z]{1,9}[.]com'], do: redact}
+  fruit: {use: patterns, on: [answer], words: [durian], do: repair}
 """
 SCENES = [
     {"when": "plain", "think": "Hm.\n", "say": "Nothing to see."},
     {"when": "cut", "think": "Hm.\n", "say": "A fine kumquat here."},
+    {"when": "slip", "think": "Hm.\n", "say": "All is well. A durian came.", "go_on": ["guest came."]},
     {"think": "Let me see.\n", "say": "Write to bob@site.com please."},
 ]
 
 
 @contextmanager
-def keeping(folder: Path, texts: str = "all", key: str = KEY) -> Iterator[Stack]:
+def keeping(folder: Path, texts: str = "all", key: str = KEY, profile: str = "") -> Iterator[Stack]:
     policy = policy_of(POLICY.replace("TEXTS,", f"{texts},"))
     audit = Audit(FileSink(folder / "audit.jsonl"), archive=Archive(folder / "texts", {"TEXTS_KEY": key}))
     with fake_model(scenes=SCENES) as model:
         upstream = VLLM(UpstreamSettings(model.url, retries=0))
         metrics = Metrics()
-        built = create(Settings(audit="off", database=""), policy, upstream, audit=audit, metrics=metrics)
+        built = create(Settings(audit="off", database="", profile=profile), policy, upstream, audit=audit, metrics=metrics)
         with serving(built, MemorySink(), metrics) as proxy:
             yield proxy
 
@@ -59,6 +61,16 @@ def audit(folder: Path, *words: str) -> Result:
 def closed(folder: Path) -> dict[str, dict[str, object]]:
     read = map(json.loads, (folder / "audit.jsonl").read_text("utf-8").splitlines())
     return {line["id"]: line for line in read if line["event"] == "closed"}
+
+
+def test_what_the_model_writes_when_it_goes_on_is_kept_too(tmp_path: Path) -> None:
+    with keeping(tmp_path, profile="deepseek-r1") as proxy:
+        reply = proxy.ask("slip")
+        assert reply.json()["choices"][0]["message"]["content"] == "All is well. A guest came."
+    exchange = reply.headers["x-request-id"]
+    assert closed(tmp_path)[exchange]["repairs"][0]["way"] == "continued"
+    texts = json.loads(audit(tmp_path, "text", exchange, "--json").stdout)["texts"]["model"]["texts"]
+    assert "All is well. A durian came.guest came." in [one["text"] for one in texts]
 
 
 @pytest.mark.parametrize("stream", [True, False])
