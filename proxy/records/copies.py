@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import orjson
 
 from policies.record import Recording
+from proxy.upstream.over import Ask, Batches, Over
 from proxy.upstream.protocol import Chunk, FinishReason, Upstream, UpstreamRequest
 from proxy.wire.leaves import Leaf
 from proxy.wire.render import Out
@@ -84,28 +85,16 @@ class CopiedOut:
         self._out.finish(choice, reason)
 
 
-class CopiedUpstream:
+class CopiedUpstream(Over):
     """An `Upstream` that copies what the model writes, before anybody has judged it."""
 
     def __init__(self, upstream: Upstream, copies: Copies) -> None:
-        self._upstream, self._copies, self.name = upstream, copies, upstream.name
+        super().__init__(upstream)
+        self._copies = copies
 
-    @property
-    def completes(self) -> bool:
-        """See `VLLM.complete`."""
-        return bool(getattr(self._upstream, "completes", False))
-
-    @property
-    def complete(self) -> Callable[[UpstreamRequest], AsyncGenerator[Sequence[Chunk], None]]:
-        """See `VLLM.complete`. Raises `AttributeError` where the upstream has no such way."""
-        ask = self._upstream.complete  # type: ignore[attr-defined]  # it may have one
-        return lambda request: self._copied(ask(request))
-
-    def chat(self, request: UpstreamRequest) -> AsyncGenerator[Sequence[Chunk], None]:
-        return self._copied(self._upstream.chat(request))
-
-    async def _copied(self, stream: AsyncGenerator[Sequence[Chunk], None]) -> AsyncGenerator[Sequence[Chunk], None]:
-        async with aclosing(stream):
+    async def asked(self, ask: Ask, request: UpstreamRequest) -> Batches:
+        """See `Over.asked`."""
+        async with aclosing(ask(request)) as stream:
             async for chunks in stream:
                 for chunk in chunks:
                     self._note(chunk)
@@ -118,15 +107,6 @@ class CopiedUpstream:
         add("model", f"{where}.refusal", chunk.refusal)
         for tool in chunk.tools:
             add("model", f"{where}.tool_calls[{tool.index}]", tool.name + tool.arguments)
-
-    async def models(self) -> Sequence[Mapping[str, Any]]:
-        return await self._upstream.models()
-
-    async def count(self, text: str) -> int | None:
-        return await self._upstream.count(text)
-
-    async def aclose(self) -> None:
-        await self._upstream.aclose()
 
 
 def copies_of(recording: Recording, leaves: Iterable[Leaf], roles: Sequence[str] = ()) -> Copies | None:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from proxy.prompt.draft import Draft
+from proxy.upstream.over import Ask, Batches, Over
 from proxy.upstream.protocol import Chunk, Upstream, UpstreamError, UpstreamRequest
 
 MOST_CHUNKS = 50_000
@@ -52,39 +53,21 @@ class Glimpse:
             self.batches.append(batch)
 
 
-class _Overheard:
+class _Overheard(Over):
     """An upstream that is heard by a glimpse."""
 
     def __init__(self, upstream: Upstream, glimpse: Glimpse) -> None:
-        self._upstream, self._glimpse, self.name = upstream, glimpse, upstream.name
+        super().__init__(upstream)
+        self._glimpse = glimpse
 
-    def __getattr__(self, name: str) -> Any:  # what only some upstreams have: `complete`, `completes`
-        found = getattr(self._upstream, name)
-        return self._completing(found) if name == "complete" else found
-
-    def _completing(self, complete: Any) -> Any:
-        def heard(request: UpstreamRequest) -> Any:
-            self._glimpse.first()
-            return complete(request)
-
-        return heard
-
-    async def chat(self, request: UpstreamRequest) -> AsyncGenerator[Sequence[Chunk], None]:
+    async def asked(self, ask: Ask, request: UpstreamRequest) -> Batches:
+        """See `Over.asked`."""
         heard = self._glimpse.first()
-        async with aclosing(self._upstream.chat(request)) as stream:
+        async with aclosing(ask(request)) as stream:
             async for batch in stream:
                 if heard:
                     self._glimpse.add(batch)
                 yield batch
-
-    async def models(self) -> Sequence[Mapping[str, Any]]:
-        return await self._upstream.models()
-
-    async def count(self, text: str) -> int | None:
-        return await self._upstream.count(text)
-
-    async def aclose(self) -> None:
-        await self._upstream.aclose()
 
 
 class Recorded:

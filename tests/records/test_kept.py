@@ -69,7 +69,7 @@ def test_what_the_model_writes_when_it_goes_on_is_kept_too(tmp_path: Path) -> No
         assert reply.json()["choices"][0]["message"]["content"] == "All is well. A guest came."
     exchange = reply.headers["x-request-id"]
     assert closed(tmp_path)[exchange]["repairs"][0]["way"] == "continued"
-    texts = json.loads(audit(tmp_path, "text", exchange, "--json").stdout)["texts"]["model"]["texts"]
+    texts = json.loads(audit(tmp_path, "text", exchange, "--key-env", "TEXTS_KEY", "--json").stdout)["texts"]["model"]["texts"]
     assert "All is well. A durian came.guest came." in [one["text"] for one in texts]
 
 
