@@ -20,7 +20,7 @@ def announce(settings: Settings, policy: Policy, where: str, keys: str = "none")
         out.print(
             f"sluicegate listens on {where} policy={policy.name} digest={digest} rules={rules} "
             f"upstream={settings.upstream or settings.routes or 'rehearsal'} audit={settings.audit} "
-            f"keys={keys.split()[0].rstrip(',')} workers={settings.workers}"
+            f"keys={keys.split()[0].rstrip(',')} workers={settings.workers} open_to={_open_to(settings, keys)}"
         )
     else:
         out.print(painted("\n  ", ("Sluicegate", "bold"), " listens on ", (f"{where}/v1", "bold cyan")))
@@ -36,14 +36,23 @@ def announce(settings: Settings, policy: Policy, where: str, keys: str = "none")
         console(sys.stderr).print(painted(("warning: ", "yellow"), warning))
 
 
-def _who_comes_in(settings: Settings, keys: str) -> str:
+def _open_to(settings: Settings, keys: str) -> str:
+    """In a word: `keys`, `this_machine` (no key, but nobody else reaches us) or `everybody`."""
     from proxy.settings import is_loopback
 
+    if keys != "none" or settings.api_key is not None:
+        return "keys"
+    return "this_machine" if is_loopback(settings.host) else "everybody"
+
+
+def _who_comes_in(settings: Settings, keys: str) -> str:
     if keys != "none":
         return keys
-    if settings.api_key is not None:
-        return "one, shared by all callers (api_key)"
-    return "none: whoever is on this machine may ask" if is_loopback(settings.host) else "none: whoever reaches it may ask"
+    return {
+        "keys": "one, shared by all callers (api_key)",
+        "this_machine": "none: whoever is on this machine may ask",
+        "everybody": "none: whoever reaches it may ask",
+    }[_open_to(settings, keys)]
 
 
 def _warnings(settings: Settings, policy: Policy) -> list[str]:

@@ -42,6 +42,7 @@ def test_a_policy_an_upstream_and_a_port_are_enough(tmp_path: Path, policy: str)
     ):
         assert re.search(r" policy=small digest=[0-9a-f]{12} ", server.line)
         assert f"rules=1 upstream={model.url} audit=sluicegate-audit.jsonl keys=none workers=1" in server.line
+        assert "open_to=this_machine" in server.line
         reply = httpx.post(f"{server.where}/v1/chat/completions", json=HELLO, timeout=30)
         assert reply.status_code == 200
         assert "server" not in reply.headers
