@@ -1,8 +1,8 @@
 """What keys, limits, the ledger and more than one worker cost: `python -m bench.production`. All in one sitting, in turn.
 
 Needs `redis-server`, and the load tools (see `bench.run`). The rows: the bench policy alone; with a key from the database, limits
-of every kind counted in Redis, and an anchored ledger; with two workers, under the same load and under twice that; with the default
-policy's language lock. Many streams on one worker are `bench.delay`'s.
+of every kind counted in Redis, and an anchored ledger; with two workers, under the same load and under twice that; with the
+language lock of the default policy. Many streams on one worker are `bench.delay`'s.
 """
 
 from __future__ import annotations
