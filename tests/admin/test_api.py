@@ -203,7 +203,7 @@ def test_texts_with_nul_are_refused(admin: Admin) -> None:
 @pytest.mark.parametrize("announced", ["transfer-encoding: chunked", "content-length: 1000000000"])
 def test_a_body_of_somebody_without_a_key_is_not_waited_for(admin: Admin, announced: str) -> None:
     """Whoever is nobody cannot fill the memory, and an administrator not without end."""
-    said = []
+    said: list[bytes] = []
     for key in ("sk-sg-admin-nobody", admin.operator.text):
         with socket.create_connection(("127.0.0.1", admin.running.port), timeout=30) as line:
             head = ("POST /admin/v1/keys HTTP/1.1", "host: x", f"authorization: Bearer {key}", announced, "", "")

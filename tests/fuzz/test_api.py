@@ -36,7 +36,7 @@ def test_no_request_of_any_kind_is_answered_otherwise_than_documented(tmp_path: 
     """Without keys of callers, and with an administrator's key. One worker: threads break CPython 3.11's parser under it."""
     keys = Keys(str(tmp_path / "gate.db"))
     admin = keys.admin(role)
-    more = ("--set", "admin=true", "--set", f"database={keys.address}", "--log-level", "error")
+    more: tuple[str, ...] = ("--set", "admin=true", "--set", f"database={keys.address}", "--log-level", "error")
     more += ("--set", "audit_ship=database", "--set", "audit_ship_texts=true")
     with rehearsing(tmp_path, script(pace="0ms")) as model, serving(tmp_path, model.where, *more) as gate:
         said = fuzzed(tmp_path, gate, "--header", f"Authorization: Bearer {admin.text}")

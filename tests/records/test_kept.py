@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -33,7 +34,7 @@ rules:
   mail: {use: patterns, on: [answer], expressions: ['[a-z]{1,9}@[a-z]{1,9}[.]com'], do: redact}
   fruit: {use: patterns, on: [answer], words: [durian], do: repair}
 """
-SCENES = [
+SCENES: list[dict[str, Any]] = [
     {"when": "plain", "think": "Hm.\n", "say": "Nothing to see."},
     {"when": "cut", "think": "Hm.\n", "say": "A fine kumquat here."},
     {"when": "slip", "think": "Hm.\n", "say": "All is well. A durian came.", "go_on": ["guest came."]},
@@ -58,7 +59,7 @@ def audit(folder: Path, *words: str) -> Result:
     return CliRunner().invoke(app, ["audit", *words], env=environ)
 
 
-def closed(folder: Path) -> dict[str, dict[str, object]]:
+def closed(folder: Path) -> dict[str, dict[str, Any]]:
     read = map(json.loads, (folder / "audit.jsonl").read_text("utf-8").splitlines())
     return {line["id"]: line for line in read if line["event"] == "closed"}
 
@@ -97,7 +98,7 @@ def test_texts_are_kept_and_erased_and_the_ledger_holds(tmp_path: Path, stream: 
     assert "kumquat" not in read(cut)["answer"]
     assert "kumquat" in read(cut)["model"]
     assert read(refused) == {"prompt": "kumquat"}
-    assert set(closed(tmp_path)[masked]["texts"]) == {"prompt", "reasoning", "answer", "model"}  # type: ignore[call-overload]  # a dict
+    assert set(closed(tmp_path)[masked]["texts"]) == {"prompt", "reasoning", "answer", "model"}
     assert audit(tmp_path, "erase", "--id", masked).stdout.strip() == "✓ the texts of 1 exchange are erased"
     gone = audit(tmp_path, "text", masked, "--key-env", "TEXTS_KEY")
     assert (gone.exit_code, "or they were erased" in gone.stderr) == (1, True)
