@@ -52,7 +52,7 @@ class RollbackTo(Body):
 
 
 class VersionShown(BaseModel):
-    """A version, without its text. `created` is in Unix seconds."""
+    """A version, without its text. `created`, and `activated`, when it was last put in force, are in Unix seconds."""
 
     name: str
     version: int
@@ -61,6 +61,7 @@ class VersionShown(BaseModel):
     created: int
     active: bool
     message: str
+    activated: int | None
 
 
 class VersionWhole(VersionShown):

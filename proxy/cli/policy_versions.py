@@ -155,7 +155,7 @@ def activate(
 def rollback(
     name: Name,
     version: Annotated[
-        int, typer.Argument(metavar="[VERSION]", help="A version; the one before the one in force.", show_default=False)
+        int, typer.Argument(metavar="[VERSION]", help="A version; the last before that was in force.", show_default=False)
     ] = 0,
     database: DatabaseOption = None,
     settings: SettingsOption = None,

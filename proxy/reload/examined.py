@@ -59,9 +59,9 @@ def lines_between(old: Version, new: Version) -> Sequence[str]:
 
 
 def previous(history: Sequence[Version], name: str) -> int:
-    """The version before the one in force. Raises `ValueError` where there is none."""
+    """The last version before the one in force that was in force itself. Raises `ValueError` where there is none."""
     active = next((one.version for one in history if one.active), 0)
-    earlier = [one.version for one in history if one.version < active]
+    earlier = [one.version for one in history if one.version < active and one.activated is not None]
     if not earlier:
         raise ValueError(f"there is no version of '{name}' before the one in force")
     return max(earlier)

@@ -69,15 +69,20 @@ class PolicyStore:
             new = Version(name, int(last or 0) + 1, digest, text, who[:200], round(self._now()), False, message[:500])
             await connection.execute(insert(POLICIES).values(asdict(new)))
             if activate:
-                await _activate(connection, name, new.version)
+                await self._activate(connection, name, new.version)
             return await _one(connection, name, new.version)
 
     async def activate(self, name: str, version: int, who: str, action: str = "policy.activate") -> Version:
         """Puts a version in force. Raises `NoVersionError`."""
         async with self._changing(who, action, name, version=version) as connection:
             await _one(connection, name, version)
-            await _activate(connection, name, version)
+            await self._activate(connection, name, version)
             return await _one(connection, name, version)
+
+    async def _activate(self, connection: AsyncConnection, name: str, version: int) -> None:
+        mine, chosen = POLICIES.c.name == name, POLICIES.c.version == version
+        await connection.execute(update(POLICIES).where(mine).values(active=chosen))
+        await connection.execute(update(POLICIES).where(mine, chosen).values(activated=round(self._now())))
 
     @asynccontextmanager
     async def _changing(self, who: str, action: str, target: str, **details: Any) -> AsyncIterator[AsyncConnection]:
@@ -90,11 +95,6 @@ class PolicyStore:
         await self._told()
 
 
-async def _activate(connection: AsyncConnection, name: str, version: int) -> None:
-    mine = POLICIES.c.name == name
-    await connection.execute(update(POLICIES).where(mine).values(active=POLICIES.c.version == version))
-
-
 async def _one(connection: AsyncConnection, name: str, version: int) -> Version:
     which = POLICIES.c.version == version if version else POLICIES.c.active
     row = (await connection.execute(select(POLICIES).where(POLICIES.c.name == name, which))).one_or_none()
@@ -105,4 +105,5 @@ async def _one(connection: AsyncConnection, name: str, version: int) -> Version:
 
 
 def _version(row: Row[Any]) -> Version:
-    return Version(row.name, row.version, row.digest, row.text, row.author, row.created, row.active, row.message)
+    own = (row.name, row.version, row.digest, row.text, row.author, row.created, row.active, row.message, row.activated)
+    return Version(*own)

@@ -24,7 +24,10 @@ ALONE = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version. `created` is in Unix seconds; versions of a name count from 1; one of them is `active`."""
+    """One version. Versions of a name count from 1; one of them is `active`.
+
+    `created`, and `activated`, when it was last put in force (None: never), are in Unix seconds.
+    """
 
     name: str
     version: int
@@ -34,6 +37,7 @@ class Version:
     created: int
     active: bool
     message: str = ""
+    activated: int | None = None
 
 
 def from_text(text: str, shown: str, builder: Builder, name: str = "") -> Policy:

@@ -83,6 +83,7 @@ POLICIES = Table(
     Column("created", BigInteger, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("message", String(500), nullable=False, server_default=""),
+    Column("activated", BigInteger),
 )
 
 ACTIONS = Table(

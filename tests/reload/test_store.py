@@ -162,6 +162,19 @@ def test_versions_are_listed_compared_and_printed(tmp_path: Path) -> None:
     assert (code, "there is no version 7 of a policy 'moving'" in out) == (1, True)
 
 
+def test_one_does_not_go_back_to_what_never_was_in_force(tmp_path: Path) -> None:
+    at = ("--database", str(tmp_path / "gate.db"))
+    for number, more in enumerate(([], ["--no-activate"], [], [])):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(policy(mask=f"<{number}>"))
+        assert run("push", str(file), *more, *at)[0] == 0
+    said = [run("rollback", "moving", *at)[1] for _ in range(3)]
+    assert "version 3 is in force" in said[0]
+    assert "version 1 is in force" in said[1]  # 2 was looked at, and left
+    assert "no version of 'moving' before" in said[2]
+    assert json.loads(run("history", "moving", "--json", *at)[1])[2]["activated"] is None
+
+
 def test_who_changed_what_is_on_record(tmp_path: Path) -> None:
     database = str(tmp_path / "gate.db")
 
