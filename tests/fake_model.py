@@ -40,6 +40,12 @@ class _Server(uvicorn.Server):
         for task in (tasks := list(self.server_state.tasks)):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(100):  # those who were let in while it closed, too: a loop that ends under a connection hangs
+            await asyncio.sleep(0.01)
+            if not (left := list(self.server_state.connections)):
+                break
+            for connection in left:
+                connection.transport.abort()
 
     def stop(self) -> None:
         self.should_exit = self.force_exit = True

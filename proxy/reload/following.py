@@ -20,6 +20,9 @@ from proxy.telemetry.reload import ReloadMetrics
 
 log = logging.getLogger("sluicegate")
 
+SETTLES = 0.5
+"""Seconds to the next look at something that must stand still first, however seldom one looks otherwise."""
+
 
 def reloader_of(
     settings: Settings,
@@ -66,7 +69,7 @@ async def following(settings: Settings, *all_of_them: Reloader | None, notices: 
 async def _again(reloader: Reloader, seconds: float, ear: Ear) -> None:
     while True:
         await _look(reloader, asked=False)
-        await ear.within(seconds)
+        await ear.within(min(seconds, SETTLES) if reloader.unsettled else seconds)
 
 
 async def _on_word(reloaders: Sequence[Reloader], told: asyncio.Event) -> None:

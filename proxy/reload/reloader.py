@@ -85,6 +85,8 @@ class Reloader:
         self._told: tuple[str, ...] = ()
         self._retry = float("inf")
         self._turn = asyncio.Lock()
+        self.unsettled = False
+        """Whether something was seen that is to be looked at once more before it is taken in."""
         self._hold(Tenure(builder.retire))
 
     def _hold(self, tenure: Tenure) -> None:
@@ -100,12 +102,14 @@ class Reloader:
     async def look(self, *, asked: bool = False) -> None:
         """Takes in what has changed and stands still; with `asked` whatever is there now."""
         async with self._turn:
+            self.unsettled = True  # until one knows better
             if self._before is None:  # the first look: what is there may be another thing than was loaded, or half of it
                 self._files = await asyncio.to_thread(sources, self._settings)
             seen = await self._seen()
             still, self._before = seen == self._before, seen
             if not asked:
                 if seen == self._taken and time.monotonic() < self._retry:
+                    self.unsettled = False
                     return
                 same_files = self._taken is not None and seen[0] == self._taken[0]
                 if not same_files and not still:
@@ -139,7 +143,7 @@ class Reloader:
         if await self._seen() != seen:
             await asyncio.to_thread(builder.retire)
             return  # it changed while it was read: what was read may be half of one and half of another
-        first, self._taken = self._taken is None, seen
+        first, self._taken, self.unsettled = self._taken is None, seen, False
         if mistakes:
             await asyncio.to_thread(builder.retire)
             self._refuse(mistakes, outcome)
