@@ -134,13 +134,15 @@ def test_the_admin_api_gives_word_too(model: FakeModel, redis_server: RedisServe
         until(lambda: asked(other, caller) == 401)
 
 
-def test_a_revoked_key_opens_nothing_anywhere_at_once(model: FakeModel, redis_server: RedisServer, tmp_path: Path) -> None:
+def test_keys_of_a_closed_tenant_open_nothing_at_once(
+    model: FakeModel, redis_server: RedisServer, tmp_path: Path
+) -> None:
     database = str(tmp_path / "gate.db")
     caller, _ = made(database, policy())
-    shape: dict[str, Any] = {**SELDOM, "database": database, "redis_url": redis_server.url, "redis_prefix": "revoked"}
+    shape: dict[str, Any] = {**SELDOM, "database": database, "redis_url": redis_server.url, "redis_prefix": "closed"}
     with servers(model, 2, **shape) as proxies:
         assert [asked(proxy, caller) for proxy in proxies] == [200, 200]
-        run(tenants_app, redis_server.url, "revoked", "close", "default", "--database", database)
+        run(tenants_app, redis_server.url, "closed", "close", "default", "--database", database)
         until(lambda: [asked(proxy, caller) for proxy in proxies] == [401, 401])
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from proxy.state.notices import REST, ByTheClock, Ear, RedisNotices, Topic
 from proxy.state.redis import GoneError, Shared, redis_place
+from tests.redis_cluster import two_nodes
 from tests.redis_server import RedisServer, free_port, redis_server, running_redis
-from tests.state.test_redis import cli, eventually
 
 __all__ = ["redis_server"]
 PATIENCE = 30.0
@@ -68,12 +68,7 @@ def test_a_sentinel(tmp_path: Path) -> None:
 
 
 def test_every_node_of_a_cluster_passes_it_on() -> None:
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-    with running_redis(*options) as one, running_redis(*options) as two:
-        cli(one.port, "cluster", "addslotsrange", "0", "8191")
-        cli(two.port, "cluster", "addslotsrange", "8192", "16383")
-        cli(one.port, "cluster", "meet", "127.0.0.1", str(two.port))
-        eventually(lambda: all("cluster_state:ok" in cli(each.port, "cluster", "info") for each in (one, two)))
+    with two_nodes() as (one, two):
         first, second = (f"redis+cluster://127.0.0.1:{each.port}" for each in (one, two))
         passed_on(first, second)
         passed_on(second, first)

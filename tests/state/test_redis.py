@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from proxy.access.caller import Limits
 from proxy.access.redis_limiter import RedisLimiter
 from proxy.state.redis import GoneError, Script, Shared, redis_place
+from tests.redis_cluster import cli, two_nodes
 from tests.redis_server import RedisServer, free_port, redis_server, running_redis
 
 __all__ = ["redis_server"]
@@ -137,17 +136,6 @@ def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
             asyncio.run(asked(Shared(place, timeout=5)))
 
 
-def eventually(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def cli(port: int, *command: str) -> str:
-    return subprocess.run(["redis-cli", "-p", str(port), *command], check=True, capture_output=True, text=True).stdout
-
-
 def test_a_sentinel_knows_the_way(tmp_path: Path) -> None:
     with running_redis() as server:
         (tmp_path / "sentinel.conf").write_text(
@@ -183,12 +171,7 @@ def test_a_user_who_may_write_to_the_prefix_only(redis_server: RedisServer) -> N
 
 
 def test_a_cluster_whose_nodes_know_the_keys() -> None:
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-    with running_redis(*options) as one, running_redis(*options) as two:
-        cli(one.port, "cluster", "addslotsrange", "0", "8191")
-        cli(two.port, "cluster", "addslotsrange", "8192", "16383")
-        cli(one.port, "cluster", "meet", "127.0.0.1", str(two.port))
-        eventually(lambda: all("cluster_state:ok" in cli(each.port, "cluster", "info") for each in (one, two)))
+    with two_nodes() as (one, _):
         place = redis_place(f"redis+cluster://127.0.0.1:{one.port}")
         for key in ("{a}n", "{b}n", "{limits}n"):
             assert asyncio.run(asked(Shared(place, timeout=5), key)) == 3

@@ -12,8 +12,8 @@ import pytest
 
 from proxy.state.redis import Shared, redis_place
 from proxy.state.verdicts import MOST, Outcome, RedisVerdicts
+from tests.redis_cluster import cli, two_nodes
 from tests.redis_server import RedisServer, free_port, redis_server, running_redis
-from tests.state.test_redis import cli, eventually
 
 __all__ = ["redis_server"]
 SECRET = b"one secret for all of the replicas"
@@ -259,12 +259,7 @@ def test_in_a_cluster_they_lie_on_all_nodes_and_one_that_is_gone_is_a_miss() -> 
             two.kill()
             assert await first.verdicts.get(names) == [None] * 40
 
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-    with running_redis(*options) as one, running_redis(*options) as two:
-        cli(one.port, "cluster", "addslotsrange", "0", "8191")
-        cli(two.port, "cluster", "addslotsrange", "8192", "16383")
-        cli(one.port, "cluster", "meet", "127.0.0.1", str(two.port))
-        eventually(lambda: all("cluster_state:ok" in cli(each.port, "cluster", "info") for each in (one, two)))
+    with two_nodes() as (one, two):
         run(lambda: work(one, two))
 
 
