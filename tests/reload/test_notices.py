@@ -134,9 +134,7 @@ def test_the_admin_api_gives_word_too(model: FakeModel, redis_server: RedisServe
         until(lambda: asked(other, caller) == 401)
 
 
-def test_keys_of_a_closed_tenant_open_nothing_at_once(
-    model: FakeModel, redis_server: RedisServer, tmp_path: Path
-) -> None:
+def test_keys_of_a_closed_tenant_open_nothing_at_once(model: FakeModel, redis_server: RedisServer, tmp_path: Path) -> None:
     database = str(tmp_path / "gate.db")
     caller, _ = made(database, policy())
     shape: dict[str, Any] = {**SELDOM, "database": database, "redis_url": redis_server.url, "redis_prefix": "closed"}
